@@ -1,0 +1,52 @@
+# Two commands on a fresh machine with Python 3.11 or newer, git and make:
+#   make run    a page on http://localhost:8002 that chats
+#   make test   all tests that can run here
+# They install what they need into .venv, from the hash-locked requirements files.
+
+PYTHON ?= python3
+# `make run PORT=9000`; everything else comes from the environment or from .env.
+ifdef PORT
+export PORT
+endif
+
+.PHONY: run test check lock widget clean
+
+run: .venv/run.stamp
+	@exec .venv/bin/gunicorn --config ws/gunicorn_config.py app.main:app_instance
+
+test: .venv/dev.stamp
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+# After a change of pyproject.toml. Needs poetry with poetry-plugin-export.
+POETRY ?= poetry
+lock:
+	$(POETRY) lock
+	$(POETRY) export --format requirements.txt --output requirements.txt
+	$(POETRY) export --format requirements.txt --with dev --output requirements-dev.txt
+
+# After a change in widget/. Needs node and npm; running the server does not.
+widget:
+	cd widget && npm ci --no-audit --no-fund && npm run build
+
+clean:
+	rm -rf .venv
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing what the server needs into .venv ..."
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt | .venv/bin/python
+	@echo "Installing what the tests need into .venv ..."
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@ .venv/run.stamp
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing; on Debian: apt install python3-venv"; rm -rf .venv; exit 1; }

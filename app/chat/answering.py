@@ -1,0 +1,109 @@
+"""The answer of one running turn: the assistant's events go in, numbered pieces come out. Told the time.
+
+Several green threads touch an answer: the one that reads the assistant, the one that flushes what is held,
+and the one in which somebody says stop. A lock keeps each piece and the end in one order, and whoever ends
+the answer first decides its final state; what comes later is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+from app.chat.coalescer import Coalescer
+from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, citation_fields
+from app.chat.turns import Turn, TurnError, TurnState
+
+
+class Answer:
+    """An answer on its way. `started` and `now` are seconds of one monotonic clock, `*_at` milliseconds of UTC."""
+
+    def __init__(self, turn: Turn, listener: Listener, started: float) -> None:
+        self.turn = turn
+        self.started = started
+        self.cancellation = Cancellation()
+        self._listener = listener
+        self._coalescer = Coalescer()
+        self._lock = threading.Lock()
+        self._pieces: list[str] = []
+        self._citations: list[dict[str, Any]] = []
+        self._finished: Finished | None = None
+        self._first_piece_at: int | None = None
+        self.kept_seq = -1
+        self.ended = False
+
+    def take(self, event: Event, now: float, utc: int) -> bool:
+        """Take the assistant's next event. False: the answer has ended and nobody wants more."""
+        with self._lock:
+            if self.ended:
+                return False
+            if isinstance(event, Delta):
+                self._send(self._coalescer.add(sendable(event.text), now), utc)
+            elif isinstance(event, Citation):
+                self._citations.append(citation_fields(event))
+            else:
+                self._finished = event
+            return True
+
+    def flush(self, now: float, utc: int) -> None:
+        """Send what has been held long enough."""
+        with self._lock:
+            if not self.ended:
+                self._send(self._coalescer.due(now), utc)
+
+    def unkept(self) -> tuple[str, str, int] | None:
+        """(turn id, text, seq) if there are pieces past `kept_seq`, the last one that the journal has."""
+        with self._lock:
+            seq = len(self._pieces) - 1
+            if self.ended or seq == self.kept_seq:
+                return None
+            return self.turn.id, "".join(self._pieces), seq
+
+    @property
+    def outcome(self) -> TurnState | None:
+        """How the assistant said that it ended; None while it has not: a stream that stops there was cut."""
+        return TurnState(self._finished.state) if self._finished else None
+
+    def end(self, state: TurnState, utc: int, error: TurnError | None = None) -> Turn | None:
+        """End the answer, once. The finished turn for whoever was first, None for all later callers."""
+        with self._lock:
+            if self.ended:
+                return None
+            self._send(self._coalescer.rest(), utc)
+            self.ended = True
+        text, corrected = self._final_text(state)
+        done = self._finished or Finished()
+        return replace(
+            self.turn, state=state, answer=text, seq=len(self._pieces) - 1, corrected=corrected, error=error,
+            first_piece_at=self._first_piece_at, finished_at=utc, citations=tuple(self._citations),
+            usage=done.usage, model=done.model, response_id=done.response_id,
+        )  # fmt: skip
+
+    def _final_text(self, state: TurnState) -> tuple[str, bool]:
+        streamed = "".join(self._pieces)
+        completed = self._finished.text if self._finished else None
+        if completed is None or state not in (TurnState.COMPLETE, TurnState.TRUNCATED):
+            return streamed, False
+        completed = sendable(completed)
+        return completed, completed != streamed
+
+    def _send(self, piece: str | None, utc: int) -> None:
+        if piece is None:
+            return
+        if not self._pieces:
+            self._first_piece_at = utc
+            self._listener.status(self.turn, "answering")
+        self._pieces.append(piece)
+        self._listener.piece(self.turn, len(self._pieces) - 1, piece)
+
+
+def sendable(text: str) -> str:
+    """`text` as every browser and database can take it: no null character, no half of a surrogate pair."""
+    if "\0" in text:
+        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,156 @@
+"""What the chat needs from the rest of the house: who answers, what is kept, who listens.
+
+The chat is handed objects that fit these; it imports none of the rooms that make them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from app.chat.identity import Identity
+from app.chat.turns import Turn, UserMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A part of the answer's text, in order."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source of the answer; `n` is the number that stands in the text as `[n]`, counted from 1."""
+
+    n: int
+    title: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The assistant is done; nothing follows. A stream that ends without this event has failed.
+
+    `state`: whole, or cut off by the model's own limit. `text`: the completed text if the assistant gave
+    one; where it differs from the deltas it is the answer. `usage`: tokens by name.
+    """
+
+    state: Literal["complete", "truncated"] = "complete"
+    text: str | None = None
+    usage: dict[str, int] | None = None
+    model: str | None = None
+    response_id: str | None = None
+
+
+Event = Delta | Citation | Finished
+
+
+class Cancellation:
+    """Tells a running assistant that nobody waits any more; told from any green thread, once."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but wake at once when cancelled. True: it was cancelled."""
+        return self._cancelled.wait(seconds)
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the turn is cancelled, at once if it already was."""
+        self._callbacks.append(callback)
+        if self.cancelled:
+            callback()
+
+    def cancel(self) -> None:
+        if not self.cancelled:
+            self._cancelled.set()
+            for callback in self._callbacks:
+                callback()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An earlier question and its answer, as an assistant sees them."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an assistant is asked: the new text, and the conversation before it, oldest first."""
+
+    turn_id: str
+    conversation: str
+    text: str
+    history: Sequence[Exchange] = ()
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+
+class Assistant(Protocol):
+    """Who answers. Held by one contract test, `tests/assistants/contract.py`."""
+
+    name: str
+
+    def stream(self, question: Question) -> Generator[Event, None, None]:
+        """The answer's events, the last one `Finished`. Raises `AssistantError` and nothing else.
+
+        Runs in a green thread of its own. It may block; when the question is cancelled it ends soon.
+        """
+
+    def ready(self) -> bool:
+        """Whether it could answer now, as far as that can be told without asking anybody."""
+
+
+class Journal(Protocol):
+    """What is kept. Every call raises `JournalError` when the store cannot do it."""
+
+    def find(self, conversation: str, client_id: str) -> Turn | None: ...
+
+    def accept(self, identity: Identity, message: UserMessage, turn_id: str, now: int) -> Turn: ...
+
+    def start(self, turn_id: str, now: int) -> bool: ...
+
+    def keep_texts(self, texts: Sequence[tuple[str, str, int]]) -> None: ...
+
+    def finish(self, turn: Turn) -> bool: ...
+
+    def turn(self, conversation: str, turn_id: str) -> Turn | None: ...
+
+    def turns(
+        self, conversation: str, *, before: str | None, limit: int, max_chars: int
+    ) -> tuple[list[Turn], bool]: ...
+
+    def history(self, conversation: str, before_index: int, max_chars: int) -> list[Exchange]: ...
+
+    def request_stop(self, turn_id: str, now: int) -> None: ...
+
+    def rate(self, turn_id: str, rating: str | None, comment: str | None, now: int) -> None: ...
+
+
+class Listener(Protocol):
+    """Who hears what happens to turns. Never raises."""
+
+    def started(self, turn: Turn) -> None: ...
+
+    def status(self, turn: Turn, state: str, detail: str | None = None) -> None: ...
+
+    def piece(self, turn: Turn, seq: int, text: str) -> None: ...
+
+    def finished(self, turn: Turn) -> None: ...
+
+
+def citation_fields(citation: Citation) -> dict[str, Any]:
+    """A citation as it is kept and sent: only the fields that it has."""
+    names = ("n", "title", "url", "file_id", "filename")
+    return {name: getattr(citation, name) for name in names if getattr(citation, name) is not None}

@@ -1,0 +1,204 @@
+"""Runs turns: starts the assistant in a green thread, moves pieces on, and sees each turn to its one final state.
+
+Three kinds of green threads meet here: one a running turn, which reads the assistant; one clock, which
+flushes held text, gives running texts to the journal once a second and ends turns past their deadline; and
+whichever asks for a stop. A turn that was ended while its reader still waits for the assistant is simply
+left: the reader finds out with its next event, and its connection is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from app.chat.answering import Answer
+from app.chat.coalescer import INTERVAL
+from app.chat.interfaces import Assistant, Journal, Listener, Question
+from app.chat.queue import TurnQueue
+from app.chat.turns import Turn, TurnError, TurnState
+from app.errors import AssistantError, ChatError, Code, JournalError
+
+log = logging.getLogger(__name__)
+
+KEEP_EVERY = 1.0
+"""Seconds between two writes of a running turn's text."""
+
+CUT = AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer broke off. Please ask again.", detail="no end of stream")
+TOO_SLOW = ChatError(Code.DEADLINE_EXCEEDED, "The answer took too long and was ended.")
+FAULT = ChatError(Code.INTERNAL, "Something went wrong on our side. Please try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time, handed in: `seconds` is monotonic, `utc` is milliseconds since 1970, `sleep` takes seconds."""
+
+    seconds: Callable[[], float] = time.monotonic
+    utc: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`deadline`: seconds a turn may take; `history_chars`: how much of the conversation an assistant is given."""
+
+    deadline: float = 300
+    history_chars: int = 48_000
+
+
+class Runner:
+    """Runs the turns of a queue, as many at once as it allows. `spawn` starts a green thread."""
+
+    def __init__(
+        self, queue: TurnQueue, assistant: Assistant, journal: Journal, listener: Listener,
+        spawn: Callable[[Callable[[], None]], object], limits: Limits | None = None, clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        self._queue = queue
+        self._assistant = assistant
+        self._journal = journal
+        self._listener = listener
+        self._spawn = spawn
+        self._limits = limits or Limits()
+        self._clock = clock or Clock()
+        self._answers: dict[str, Answer] = {}
+        self._some_running = threading.Event()
+        self._ticking = False
+
+    def start_waiting(self) -> None:
+        """Start every turn that may run now."""
+        while (turn := self._queue.next()) is not None:
+            self._spawn(lambda turn=turn: self._run(turn))  # type: ignore[misc]
+
+    def stop(self, turn: Turn) -> bool:
+        """End a running turn as stopped. False: it is not running here (any more)."""
+        answer = self._answers.get(turn.id)
+        return answer is not None and self._finish(answer, TurnState.STOPPED)
+
+    def end_waiting(self, turn: Turn) -> None:
+        """End a turn as stopped that was withdrawn from the queue before it ran."""
+        stopped = replace(turn, state=TurnState.STOPPED, finished_at=self._clock.utc())
+        self._listener.finished(self._record(stopped))
+
+    def _run(self, turn: Turn) -> None:
+        answer = Answer(turn, self._listener, self._clock.seconds())
+        try:
+            if not self._begin(answer):
+                return
+            self._read(answer)
+        except AssistantError as error:
+            log.warning("turn %s failed: %s (%s)", turn.id, error.code, error.detail)
+            self._fail(answer, error)
+        except ChatError as error:
+            log.error("turn %s failed: %s", turn.id, error.code)
+            self._fail(answer, error)
+        except Exception:
+            log.exception("turn %s failed", turn.id)
+            self._fail(answer, FAULT)
+
+    def _begin(self, answer: Answer) -> bool:
+        turn, now = answer.turn, self._clock.utc()
+        self._answers[turn.id] = answer
+        self._keep_ticking()
+        if not self._journal.start(turn.id, now):
+            # Stopped in the moment between leaving the queue and starting.
+            self._finish(answer, TurnState.STOPPED)
+        if answer.ended:
+            return False
+        answer.turn = replace(turn, state=TurnState.RUNNING, started_at=now)
+        self._listener.status(answer.turn, "thinking")
+        return True
+
+    def _read(self, answer: Answer) -> None:
+        turn = answer.turn
+        history = self._journal.history(turn.conversation, turn.index, self._limits.history_chars)
+        question = Question(turn.id, turn.conversation, turn.text, history, answer.cancellation)
+        with closing(self._assistant.stream(question)) as events:
+            for event in events:
+                if not answer.take(event, self._clock.seconds(), self._clock.utc()):
+                    return
+        if answer.ended:
+            return
+        if answer.outcome is None:
+            raise CUT
+        self._finish(answer, answer.outcome)
+
+    def _fail(self, answer: Answer, error: ChatError) -> None:
+        self._finish(answer, TurnState.FAILED, TurnError(error.code, error.message))
+
+    def _finish(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
+        turn = answer.end(state, self._clock.utc(), error)
+        if turn is None:
+            return False
+        answer.cancellation.cancel()
+        recorded = self._record(turn)
+        del self._answers[turn.id]
+        self._listener.finished(recorded)
+        self._queue.done(turn)
+        self.start_waiting()
+        return True
+
+    def _record(self, turn: Turn) -> Turn:
+        """Write the final state, however long the journal is in trouble: nobody is told before it stands there.
+
+        The turn as the journal has it then: somebody else's final state, if that was written first.
+        """
+        pause = 0.1
+        while True:
+            try:
+                if self._journal.finish(turn):
+                    return turn
+                return self._journal.turn(turn.conversation, turn.id) or turn
+            except JournalError as error:
+                log.error("turn %s: its end cannot be recorded yet: %s", turn.id, error.message)
+                self._clock.sleep(pause)
+                pause = min(pause * 2, 5)
+
+    def _keep_ticking(self) -> None:
+        self._some_running.set()
+        if not self._ticking:
+            self._ticking = True
+            self._spawn(self._tick_forever)
+
+    def _tick_forever(self) -> None:
+        kept_at = self._clock.seconds()
+        while True:
+            if not self._answers:
+                self._some_running.clear()
+                self._some_running.wait()
+            self._clock.sleep(INTERVAL)
+            try:
+                now = self._clock.seconds()
+                self._flush(now)
+                if now - kept_at >= KEEP_EVERY:
+                    kept_at = now
+                    self._keep()
+                    self._end_late(now)
+            except Exception:
+                log.exception("the clock of the running turns stumbled")
+
+    def _flush(self, now: float) -> None:
+        utc = self._clock.utc()
+        for answer in list(self._answers.values()):
+            answer.flush(now, utc)
+
+    def _keep(self) -> None:
+        answers = list(self._answers.values())
+        texts = [text for answer in answers if (text := answer.unkept())]
+        if not texts:
+            return
+        try:
+            self._journal.keep_texts(texts)
+        except JournalError as error:
+            log.error("the texts of %d running turns cannot be kept at the moment: %s", len(texts), error.message)
+            return
+        for turn_id, _, seq in texts:
+            if turn_id in self._answers:
+                self._answers[turn_id].kept_seq = seq
+
+    def _end_late(self, now: float) -> None:
+        for answer in list(self._answers.values()):
+            if now - answer.started > self._limits.deadline:
+                self._spawn(lambda answer=answer: self._fail(answer, TOO_SLOW))  # type: ignore[misc]

@@ -1,0 +1,72 @@
+"""The one exception tree.
+
+    ChatServerError
+    ├── SettingsError        stops the start; names the variable and says what to write instead
+    └── ChatError            told to the visitor: a stable `code` and a sentence
+        ├── JournalError     the journal could not be written or read; says whether trying again helps
+        └── AssistantError   the assistant could not answer; `detail` is for the operator's log only
+
+A message of a `ChatError` is read by people on a web page: no stack, no address, no upstream text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every error code that can reach a client. `docs/protocol.md` explains each; a test compares."""
+
+    BAD_PAYLOAD = "bad_payload"
+    UNKNOWN_EVENT = "unknown_event"
+    TOO_LONG = "too_long"
+    BUSY = "busy"
+    NOT_YOURS = "not_yours"
+    UNKNOWN_TURN = "unknown_turn"
+    NOT_CONNECTED = "not_connected"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+    ASSISTANT_UNAVAILABLE = "assistant_unavailable"
+    ASSISTANT_BUSY = "assistant_busy"
+    ASSISTANT_REFUSED = "assistant_refused"
+    ASSISTANT_MISCONFIGURED = "assistant_misconfigured"
+    CONTENT_FILTERED = "content_filtered"
+    CONTEXT_TOO_LONG = "context_too_long"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    INTERNAL = "internal"
+
+
+class ChatServerError(Exception):
+    """The trunk of every error that this project raises itself."""
+
+
+class SettingsError(ChatServerError):
+    """A setting is missing or wrong; the text is written for the operator's terminal."""
+
+
+class ChatError(ChatServerError):
+    """An error that a client is told.
+
+    `retry_after` is in seconds: how long to wait before the same request makes sense again.
+    """
+
+    def __init__(self, code: Code, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class JournalError(ChatError):
+    """The journal refused a read or a write. `transient`: the same call may work in a moment."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(Code.JOURNAL_UNAVAILABLE, message, retry_after=5 if transient else None)
+        self.transient = transient
+
+
+class AssistantError(ChatError):
+    """The assistant did not answer. `detail` never leaves the server."""
+
+    def __init__(self, code: Code, message: str, *, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(code, message, retry_after=retry_after)
+        self.detail = detail

@@ -1,0 +1,178 @@
+"""Every environment variable, read and checked once at the start.
+
+Values come from the environment first, then from `.env` in the working directory. An empty value counts
+as not set. What is wrong stops the start with the variable's name and what to write instead; no value is
+ever printed, because some of them are secrets. `.env.example` shows them all; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import SettingsError
+
+AssistantName = Literal["demo", "responses"]
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Field names are the variables' names in lower case; times are in seconds."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    # Where it listens
+    host: str = Field("127.0.0.1", description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
+    port: int = Field(8002, ge=1, le=65535, description="a port number, such as 8002")
+    fe_port: int | None = Field(None, ge=1, le=65535, description="a second port number, such as 5001, or nothing")
+    cors_allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins separated by commas, such as https://www.example.com,https://*.example.org, or *"
+    )
+
+    # Secrets
+    secret_key: SecretStr | None = Field(
+        None, description="at least 16 random characters, such as the output of `openssl rand -hex 32`"
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="at least 16 random characters, such as the output of `openssl rand -hex 32`"
+    )
+
+    # What is kept
+    data_dir: Path = Field(Path("data"), description="a folder that the server may write to, such as ./data")
+
+    # Who answers
+    assistant: Literal["auto"] | AssistantName = Field("auto", description="auto, demo or responses")
+    chat_model: str | None = Field(None, description="the name of a model, such as gpt-5-mini or llama3.2")
+    openai_api_key: SecretStr | None = Field(None, description="the key of the OpenAI-compatible service")
+    openai_base_url: str | None = Field(None, description="an address such as http://localhost:11434/v1")
+    assistant_id: str | None = Field(None, description="nothing: use CHAT_MODEL")
+    chat_instructions: str | None = Field(None, description="a text that tells the model how to answer")
+    chat_instructions_file: Path | None = Field(None, description="the path of a readable UTF-8 text file")
+    chat_max_output_tokens: int | None = Field(None, ge=16, description="a whole number from 16 on, such as 2000")
+    chat_history_chars: int = Field(48_000, ge=0, description="a whole number of characters, such as 48000")
+    demo_pace: float = Field(30, ge=0, le=10_000, description="words a second, such as 30; 0 is at once")
+    demo_answer: Literal["guide", "long", "failing"] = Field("guide", description="guide, long or failing")
+
+    # Limits
+    max_text: int = Field(16_000, ge=1, le=500_000, description="characters, such as 16000 (500000 at most)")
+    max_running_turns: int = Field(200, ge=1, description="a whole number from 1 on, such as 200")
+    max_waiting_turns: int = Field(1000, ge=0, description="a whole number, such as 1000")
+    turn_queue: int = Field(3, ge=0, le=100, description="a whole number from 0 to 100, such as 3")
+    turn_deadline: float = Field(300, gt=0, le=3600, description="seconds, such as 300 (3600 at most)")
+    token_days: float = Field(30, gt=0, le=3650, description="days, such as 30")
+
+    # How it runs
+    trust_client_ids: bool = Field(False, description="true or false")
+    async_mode: Literal["eventlet", "threading"] = Field("eventlet", description="eventlet or threading")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+
+    @field_validator("cors_allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("cors_allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _is_origin(origin):
+                raise ValueError(f"{origin!r} is not an origin (scheme://host, no path, no slash at the end)")
+        return tuple(origin.lower() for origin in origins)
+
+    @field_validator("secret_key", "admin_token")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        for part in split_secrets(secret):
+            if len(part) < 16:
+                raise ValueError("it is shorter than 16 characters")
+        return secret
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError("it is not an http(s) address")
+        return url
+
+    @model_validator(mode="after")
+    def _check_assistant(self) -> Self:
+        configured = [n for n in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ASSISTANT_ID") if getattr(self, n.lower())]
+        if self.assistant_id and not self.chat_model and self.assistant == "auto":
+            raise ValueError(
+                "ASSISTANT_ID: this version does not speak the Assistants API yet, and OpenAI switched its own off "
+                "in August 2026; set CHAT_MODEL to a model's name instead"
+            )
+        if configured and not self.chat_model and self.assistant == "auto":
+            raise ValueError(
+                f"CHAT_MODEL: {configured[0]} is set, but no model; set CHAT_MODEL to a model's name, "
+                "or ASSISTANT=demo if the built-in demo is meant"
+            )
+        if self.assistant == "responses" and not self.chat_model:
+            raise ValueError("CHAT_MODEL: ASSISTANT=responses needs it; set it to the name of a model")
+        if self.who_answers == "responses" and not (self.openai_api_key or self.openai_base_url):
+            raise ValueError(
+                "OPENAI_API_KEY: CHAT_MODEL is set, but neither a key nor another server; set OPENAI_API_KEY, "
+                "or OPENAI_BASE_URL to the address of an OpenAI-compatible server"
+            )
+        return self
+
+    @property
+    def who_answers(self) -> AssistantName:
+        """The assistant that `ASSISTANT=auto` comes to."""
+        if self.assistant != "auto":
+            return self.assistant
+        return "responses" if self.chat_model else "demo"
+
+    @property
+    def instructions(self) -> str | None:
+        """The text of `CHAT_INSTRUCTIONS`, or of the file `CHAT_INSTRUCTIONS_FILE`."""
+        if self.chat_instructions or not self.chat_instructions_file:
+            return self.chat_instructions
+        try:
+            return self.chat_instructions_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                "CHAT_INSTRUCTIONS_FILE: it cannot be read as UTF-8 text; name a readable file"
+            ) from error
+
+
+def load() -> Settings:
+    """Read and check the settings. Raises `SettingsError` with one line for each that is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(error))) from None
+    settings.instructions  # noqa: B018  a file that cannot be read stops the start, not the first answer
+    return settings
+
+
+def split_secrets(secret: SecretStr | None) -> list[str]:
+    """The parts of a comma-separated secret; none if it is not set."""
+    return [part.strip() for part in secret.get_secret_value().split(",")] if secret else []
+
+
+def _is_origin(origin: str) -> bool:
+    parts = urlsplit(origin)
+    try:
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    stars_fit = "*" not in origin.replace("://*.", "", 1)
+    return parts.scheme in ("http", "https") and has_host and stars_fit and origin == f"{parts.scheme}://{parts.netloc}"
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:
+            lines.append(message)
+            continue
+        name = str(problem["loc"][0])
+        lines.append(f"{name.upper()}: {message}; write {Settings.model_fields[name].description}")
+    return lines

@@ -1,0 +1,209 @@
+"""The journal: every conversation and every turn, from acceptance to final state. It decides.
+
+Unique keys make a repeated message the same turn and keep one running turn of a conversation; a final state
+is written by compare-and-set, once. It fits `app.chat.interfaces.Journal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
+
+from app.chat.identity import Identity
+from app.chat.interfaces import Exchange
+from app.chat.turns import Turn, TurnError, TurnState, UserMessage, states_before
+from app.errors import ChatError, Code
+from app.transcripts.database import Database
+from app.transcripts.tables import conversations, feedback, probe, turns
+
+UNFINISHED = [state for state in TurnState if not state.final]
+REPLAYED = [TurnState.COMPLETE, TurnState.STOPPED, TurnState.TRUNCATED, TurnState.INTERRUPTED]
+"""The states whose answers an assistant is shown as history."""
+
+
+class SqlJournal:
+    """The journal in a database. `owner`: the id of this worker, by which its turns are found if it dies."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+
+    def find(self, conversation: str, client_id: str) -> Turn | None:
+        """The turn of a message that was sent before."""
+        return self._one(turns.c.conversation_uuid == conversation, turns.c.client_id == client_id)
+
+    def turn(self, conversation: str, turn_id: str) -> Turn | None:
+        return self._one(turns.c.conversation_uuid == conversation, turns.c.id == turn_id)
+
+    def accept(self, identity: Identity, message: UserMessage, turn_id: str, now: int) -> Turn:
+        """Write a queued turn, and its conversation if this is the first. Raises `not_yours`."""
+
+        def work(connection: Connection) -> Turn:
+            _own(connection, identity, now)
+            index = connection.scalar(_next_index(identity.conversation)) or 0
+            turn = Turn(
+                turn_id, identity.conversation, identity.user_id, index, message.client_id, message.text, now,
+                page_url=message.page_url, page_title=message.page_title,
+            )  # fmt: skip
+            connection.execute(insert(turns).values(_new_row(turn, self._owner)))
+            return turn
+
+        return self._database.write(work)
+
+    def start(self, turn_id: str, now: int) -> bool:
+        """Make a queued turn the running one. False: it was stopped or ended before."""
+        return self._change(
+            (turns.c.id == turn_id, turns.c.state == TurnState.QUEUED, turns.c.stop_requested_at.is_(None)),
+            state=TurnState.RUNNING, started_at=now,
+        )  # fmt: skip
+
+    def keep_texts(self, texts: Sequence[tuple[str, str, int]]) -> None:
+        """Keep running turns' texts so far: (turn id, text, seq), all in one transaction."""
+
+        def work(connection: Connection) -> None:
+            for turn_id, answer, seq in texts:
+                running = (turns.c.id == turn_id, turns.c.state == TurnState.RUNNING)
+                connection.execute(update(turns).where(*running).values(answer=answer, seq=seq))
+
+        self._database.write(work)
+
+    def finish(self, turn: Turn) -> bool:
+        """Write a turn's final state. False: it has one already, and keeps that."""
+        return self._change(
+            (turns.c.id == turn.id, turns.c.state.in_(states_before(turn.state))),
+            state=turn.state, answer=turn.answer, seq=turn.seq, first_piece_at=turn.first_piece_at,
+            finished_at=turn.finished_at, citations=list(turn.citations), usage=turn.usage, model=turn.model,
+            response_id=turn.response_id, corrected=turn.corrected,
+            error_code=turn.error.code if turn.error else None,
+            error_message=turn.error.message if turn.error else None,
+        )  # fmt: skip
+
+    def turns(
+        self, conversation: str, *, before: str | None = None, limit: int, max_chars: int
+    ) -> tuple[list[Turn], bool]:
+        """The last `limit` turns before the turn `before`, oldest first, and whether there are older ones.
+
+        Fewer if their texts are longer than `max_chars` together, but always at least one.
+        """
+        query = _turn_rows().where(turns.c.conversation_uuid == conversation)
+        if before is not None:
+            index = select(turns.c.turn_index).where(turns.c.id == before).scalar_subquery()
+            query = query.where(turns.c.turn_index < index)
+        found: list[Turn] = []
+        chars = 0
+        with self._database.reading() as connection:
+            for row in connection.execute(query.order_by(turns.c.turn_index.desc()).limit(limit + 1)):
+                chars += len(row.text) + len(row.answer)
+                if len(found) == limit or (found and chars > max_chars):
+                    return found[::-1], True
+                found.append(_turn(row))
+        return found[::-1], False
+
+    def history(self, conversation: str, before_index: int, max_chars: int) -> list[Exchange]:
+        """What an assistant is shown of the turns before `before_index`: whole ones, oldest first.
+
+        At most `max_chars` characters together; the oldest are left out. Reads no more rows than it gives.
+        """
+        query = (
+            select(turns.c.text, turns.c.answer)
+            .where(turns.c.conversation_uuid == conversation, turns.c.turn_index < before_index)
+            .where(turns.c.state.in_(REPLAYED), turns.c.answer != "")
+            .order_by(turns.c.turn_index.desc())
+        )
+        kept: list[Exchange] = []
+        with self._database.reading() as connection, connection.execute(query) as rows:
+            for row in rows:
+                max_chars -= len(row.text) + len(row.answer)
+                if max_chars < 0:
+                    break
+                kept.append(Exchange(row.text, row.answer))
+        return kept[::-1]
+
+    def request_stop(self, turn_id: str, now: int) -> None:
+        """Record that a turn is to stop; it does not start any more if it has not begun."""
+        self._change((turns.c.id == turn_id, turns.c.state.in_(UNFINISHED)), stop_requested_at=now)
+
+    def rate(self, turn_id: str, rating: str | None, comment: str | None, now: int) -> None:
+        """Add a rating. None takes an earlier one back."""
+
+        def work(connection: Connection) -> None:
+            count = select(func.count()).select_from(feedback).where(feedback.c.turn_id == turn_id)
+            row = {"turn_id": turn_id, "n": connection.scalar(count), "rating": rating, "comment": comment}
+            connection.execute(insert(feedback).values(row | {"given_at": now}))
+
+        self._database.write(work)
+
+    def owner_of(self, conversation: str) -> Identity | None:
+        """Whose conversation this is; None if nothing was written in it yet."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(conversations).where(conversations.c.uuid == conversation)).first()
+        return Identity(row.uuid, row.user_id, by_client=row.by_client) if row else None
+
+    def owners_of_unfinished(self) -> list[str]:
+        """The workers that have turns without a final state."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(turns.c.owner).where(turns.c.finished_at.is_(None)).distinct()))
+
+    def interrupt(self, owners: Iterable[str], now: int) -> int:
+        """End the unfinished turns of dead workers, with the text that was kept. How many there were."""
+        theirs = (turns.c.owner.in_(list(owners)), turns.c.finished_at.is_(None), turns.c.state.in_(UNFINISHED))
+        ended = update(turns).where(*theirs).values(state=TurnState.INTERRUPTED, finished_at=now)
+        return self._database.write(lambda connection: connection.execute(ended).rowcount)
+
+    def check_writable(self, now: int) -> None:
+        """Raise `JournalError` unless a row can be written now."""
+        written = update(probe).values(written_at=now)
+        self._database.write(lambda connection: connection.execute(written))
+
+    def _one(self, *conditions: Any) -> Turn | None:
+        with self._database.reading() as connection:
+            row = connection.execute(_turn_rows().where(*conditions)).first()
+        return _turn(row) if row else None
+
+    def _change(self, conditions: Sequence[Any], **values: Any) -> bool:
+        statement = update(turns).where(*conditions).values(**values)
+        return self._database.write(lambda connection: connection.execute(statement).rowcount) == 1
+
+
+def _own(connection: Connection, identity: Identity, now: int) -> None:
+    """See that the conversation is there and belongs to this identity."""
+    known = select(conversations).where(conversations.c.uuid == identity.conversation)
+    row = connection.execute(known).first()
+    if row is None:
+        values = {"uuid": identity.conversation, "user_id": identity.user_id, "by_client": identity.by_client}
+        connection.execute(insert(conversations).values(values | {"created_at": now}))
+    elif row.user_id != identity.user_id or row.by_client != identity.by_client:
+        raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
+
+
+def _next_index(conversation: str) -> Select[Any]:
+    return select(func.max(turns.c.turn_index) + 1).where(turns.c.conversation_uuid == conversation)
+
+
+def _turn_rows() -> Select[Any]:
+    later = feedback.alias()
+    is_last = ~exists().where(later.c.turn_id == feedback.c.turn_id, later.c.n > feedback.c.n)
+    rating = select(feedback.c.rating).where(feedback.c.turn_id == turns.c.id, is_last).scalar_subquery()
+    return select(turns, conversations.c.user_id, rating.label("rating")).join_from(turns, conversations)
+
+
+def _new_row(turn: Turn, owner: str) -> dict[str, Any]:
+    return {
+        "id": turn.id, "conversation_uuid": turn.conversation, "turn_index": turn.index, "owner": owner,
+        "client_id": turn.client_id, "state": turn.state, "text": turn.text, "answer": "", "seq": -1,
+        "accepted_at": turn.accepted_at, "corrected": False,
+        "page_url": turn.page_url, "page_title": turn.page_title,
+    }  # fmt: skip
+
+
+def _turn(row: Row[Any]) -> Turn:
+    error = TurnError(row.error_code, row.error_message or "") if row.error_code else None
+    return Turn(
+        row.id, row.conversation_uuid, row.user_id, row.turn_index, row.client_id, row.text, row.accepted_at,
+        state=TurnState(row.state), answer=row.answer, seq=row.seq, started_at=row.started_at,
+        first_piece_at=row.first_piece_at, finished_at=row.finished_at, citations=tuple(row.citations or ()),
+        usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
+        feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
+    )  # fmt: skip

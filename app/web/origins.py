@@ -1,0 +1,66 @@
+"""Which pages may talk to this server: the rule behind `CORS_ALLOWED_ORIGINS`, for Socket.IO and for HTTP."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 100
+"""Refused origins that are logged, each once; a flood of made-up ones does not fill the log."""
+
+
+class Origins:
+    """`allowed`: origins, `https://*.example.com` for all subdomains, `*` for everybody.
+
+    The server's own host on its own ports is always allowed: `own_ports` is filled when they are known.
+    """
+
+    def __init__(self, allowed: Sequence[str], own_ports: Sequence[int] = ()) -> None:
+        self.own_ports: set[int] = set(own_ports)
+        self._allowed = allowed
+        self._patterns = [re.compile(pattern) for pattern in self.patterns()]
+        self._refused: set[str] = set()
+
+    def patterns(self) -> list[str]:
+        """The allowed origins as regular expressions, each for a whole origin."""
+        return [_pattern(origin) for origin in self._allowed]
+
+    def allows(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
+        """Whether a page of `origin` may connect by this request. Without an origin it is no page."""
+        if origin is None:
+            return True
+        origin = origin.lower()
+        if self._is_own(origin, environ) or any(pattern.fullmatch(origin) for pattern in self._patterns):
+            return True
+        self._tell(origin)
+        return False
+
+    def _is_own(self, origin: str, environ: Mapping[str, Any]) -> bool:
+        host = str(environ.get("HTTP_HOST", "")).lower()
+        page = urlsplit(origin)
+        if page.netloc == host:
+            return True
+        try:
+            port = page.port or {"http": 80, "https": 443}.get(page.scheme)
+        except ValueError:
+            return False
+        return page.hostname == urlsplit(f"//{host}").hostname and port in self.own_ports
+
+    def _tell(self, origin: str) -> None:
+        if origin in self._refused or len(self._refused) >= REMEMBERED:
+            return
+        self._refused.add(origin)
+        shown = origin[:200].encode("ascii", "backslashreplace").decode().replace("\n", " ")
+        line = ",".join([*self._allowed, shown])
+        log.warning("a page of %s was refused; to allow it, set CORS_ALLOWED_ORIGINS=%s", shown, line)
+
+
+def _pattern(origin: str) -> str:
+    if origin == "*":
+        return ".*"
+    return re.escape(origin).replace(r"://\*\.", r"://([a-z0-9-]+\.)+")

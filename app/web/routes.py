@@ -1,0 +1,81 @@
+"""The HTTP routes: the chat page, `/healthz`, `/readyz`, `/metrics`, and what a widget on another site loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, jsonify, render_template
+from flask_cors import CORS
+from pydantic import SecretStr
+
+from app.errors import ChatServerError
+from app.web.admin import operators_only
+from app.web.metrics import Metrics
+from app.web.origins import Origins
+
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self' ws: wss:",
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types assistant-chat",
+    )
+)
+
+Check = Callable[[], None]
+
+
+def add_routes(
+    flask: Flask, *, origins: Origins, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check]
+) -> None:
+    """Add all routes. `checks`: what must work before messages can be taken; each raises if it does not."""
+    routes = Blueprint("chat", __name__)
+
+    @routes.get("/")
+    def page() -> Response:
+        response = Response(render_template("chat.html"))
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        results = {name: _result(check) for name, check in checks.items()}
+        ready = all(result == "ok" for result in results.values())
+        response = jsonify(ready=ready, checks=results)
+        response.status_code = 200 if ready else 503
+        return response
+
+    @routes.get("/metrics")
+    @operators_only(admin_token)
+    def metrics_text() -> Response:
+        text, content_type = metrics.text()
+        return Response(text, content_type=content_type)
+
+    flask.register_blueprint(routes)
+    flask.after_request(_no_sniffing)
+    # Only what a widget on another site loads. Operators' routes are never opened to other origins.
+    CORS(flask, resources={r"/static/.*": {"origins": origins.patterns() or []}}, send_wildcard=False)
+
+
+def _result(check: Check) -> str:
+    try:
+        check()
+    except ChatServerError as error:
+        return str(error)
+    return "ok"
+
+
+def _no_sniffing(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response

@@ -1,0 +1,48 @@
+"""What all tests share: how a missing part is treated, and the server as a user would start it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running_server import RunningServer
+
+REQUIRE_REAL = os.environ.get("REQUIRE_REAL") == "1"
+
+
+def need(part: str | None, what: str) -> str:
+    """The path of a part that not every machine has; without it the test is skipped, in CI it fails."""
+    if part is None:
+        sentence = f"{what} is not on this machine"
+        if REQUIRE_REAL:
+            pytest.fail(f"{sentence}, and REQUIRE_REAL=1 asks for it")
+        pytest.skip(sentence)
+    return part
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers with `start_server(NAME="value", …)`, each with the data folder of this test."""
+    servers: list[RunningServer] = []
+
+    def start(**environment: str) -> RunningServer:
+        server = RunningServer({"DATA_DIR": str(tmp_path / "data"), "DEMO_PACE": "0", **environment})
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all tests of a module that leave it as they found it. Its demo answers at 200 words a second."""
+    server = RunningServer({"DATA_DIR": str(tmp_path_factory.mktemp("data")), "DEMO_PACE": "200"})
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,117 @@
+"""The real server, started by its real command, for tests to talk to over sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GUNICORN = (sys.executable, "-m", "gunicorn")
+COMMAND = ("--config", "ws/gunicorn_config.py", "--worker-class", "eventlet", "-w", "1", "app.main:app_instance")
+PATIENCE = 30 * float(os.environ.get("TEST_PATIENCE", "1"))
+"""Seconds that a test waits for what must happen. `TEST_PATIENCE=3` stretches it on a slow machine."""
+
+
+def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Poll until `condition` holds. Fails the test with `what` when it does not in time."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {patience} s: {what}"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningServer:
+    """One gunicorn with its worker. `environment`: settings; nothing else of this machine's settings reaches it."""
+
+    def __init__(self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._arguments = arguments if arguments is not None else (*COMMAND, "-b", f"127.0.0.1:{self.port}")
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self._environment = {**kept, "PYTHONUNBUFFERED": "1", **environment}
+        self._log = tempfile.NamedTemporaryFile("w+", prefix="chat-server-", suffix=".log")  # noqa: SIM115
+        self.process: subprocess.Popen[str] | None = None
+
+    def launch(self) -> subprocess.Popen[str]:
+        """Start the command, without waiting for it."""
+        self.process = subprocess.Popen(
+            [*GUNICORN, *self._arguments],
+            cwd=ROOT, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        return self.process
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        self.launch()
+        wait_until(lambda: self._is_over() or self.status("/readyz") == 200, f"the server is ready\n{self.log}")
+        assert not self._is_over(), f"the server did not start:\n{self.log}"
+
+    def stop(self) -> None:
+        """End it at once, and everything that it started."""
+        if self.process is not None and not self._is_over():
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """`kill -9` of the whole server: nothing of it has a chance to clean up."""
+        assert self.process is not None
+        worker = self.worker_pid()
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+    def kill_worker(self) -> int:
+        """`kill -9` of the worker; gunicorn starts another one. The pid that died."""
+        worker = self.worker_pid()
+        os.kill(worker, signal.SIGKILL)
+        return worker
+
+    def worker_pid(self) -> int:
+        """The worker's process id, by gunicorn's own word."""
+        return int(re.findall(r"Booting worker with pid: (\d+)", self.log)[-1])
+
+    @property
+    def log(self) -> str:
+        """All that it has printed so far."""
+        return Path(self._log.name).read_text()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes, Mapping[str, str]]:
+        """(status, body, headers) of a GET."""
+        request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read(), response.headers
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(), error.headers
+
+    def status(self, path: str) -> int:
+        """The status of a GET; 0 if nobody listens yet."""
+        try:
+            return self.get(path)[0]
+        except OSError:
+            return 0
+
+    def _is_over(self) -> bool:
+        return self.process is not None and self.process.poll() is not None

@@ -1,0 +1,93 @@
+"""Who is connected: each client's identity, and how a connection comes by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import parse_qs
+
+from app.chat.identity import Identity, Tokens, new_identity
+from app.errors import ChatError, Code
+from app.transcripts.journal import SqlJournal
+from ws import payloads
+from ws.payloads import Hello, Resume
+
+Renewed = Literal["invalid", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A connected client. `renewed`: why its token did not open what it names. `older`: speaks no protocol version."""
+
+    identity: Identity
+    older: bool = False
+    renewed: Renewed | None = None
+    after: Resume | None = None
+
+
+class Clients:
+    """The connected clients of this worker, by Socket.IO session id."""
+
+    def __init__(self, tokens: Tokens, journal: SqlJournal, *, trust_client_ids: bool) -> None:
+        self._tokens = tokens
+        self._journal = journal
+        self._trust_client_ids = trust_client_ids
+        self._clients: dict[str, Client] = {}
+
+    def welcome(self, sid: str, hello: Hello, query: str) -> Client:
+        """Give a connection its identity. Raises `ChatError`: `not_yours`, `journal_unavailable`."""
+        client = self._opened_by_token(hello) or self._named_by_query(hello, query) or Client(new_identity())
+        client = replace(client, older=hello.protocol is None, after=hello.after)
+        self._clients[sid] = client
+        return client
+
+    def get(self, sid: str) -> Client:
+        """A connected client. Raises `not_connected`: events can arrive after the connection ended."""
+        client = self.find(sid)
+        if client is None:
+            raise ChatError(Code.NOT_CONNECTED, "This connection has ended; please connect again.")
+        return client
+
+    def find(self, sid: str) -> Client | None:
+        return self._clients.get(sid)
+
+    def begin_new_conversation(self, sid: str) -> Client:
+        client = self.get(sid)
+        self._clients[sid] = Client(client.identity.in_new_conversation(), client.older)
+        return self._clients[sid]
+
+    def forget(self, sid: str) -> Client | None:
+        return self._clients.pop(sid, None)
+
+    def token(self, client: Client) -> str:
+        return self._tokens.sign(client.identity)
+
+    def check_claims(self, client: Client, conversation: object, user_id: object) -> None:
+        """With `TRUST_CLIENT_IDS` the ids in a payload must equal the connection's; otherwise they are ignored."""
+        identity = client.identity
+        if not identity.by_client:
+            return
+        if conversation not in (None, identity.conversation) or user_id not in (None, identity.user_id):
+            raise ChatError(Code.NOT_YOURS, "These ids are not the ones that this connection was opened with.")
+
+    def _opened_by_token(self, hello: Hello) -> Client | None:
+        if hello.token is None:
+            return None
+        opened = self._tokens.open(hello.token)
+        if isinstance(opened, Identity):
+            return Client(opened)
+        return Client(new_identity(), renewed=opened)
+
+    def _named_by_query(self, hello: Hello, query: str) -> Client | None:
+        if not self._trust_client_ids or hello.protocol is not None:
+            return None
+        ids = parse_qs(query)
+        conversation = payloads.well_formed_uuid(ids.get("conversationId", [""])[0])
+        user_id = payloads.well_formed_uuid(ids.get("userId", [""])[0])
+        if conversation is None or user_id is None:
+            return None
+        owner = self._journal.owner_of(conversation)
+        identity = Identity(conversation, user_id, by_client=True)
+        if owner is not None and owner != identity:
+            raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
+        return Client(identity)

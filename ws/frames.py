@@ -1,0 +1,100 @@
+"""Engine.IO frames as they come from clients, checked before the library decodes them.
+
+The library decodes websocket frames outside its own `try`, so that one bad frame ends in an HTTP error page
+written into the websocket; a polling request with a packet type that clients do not send makes it wait for a
+poll that never comes. Here a bad websocket frame becomes one that the packet layer refuses with a clear
+error, and a bad polling request is answered with 400.
+
+The frame format: https://github.com/socketio/engine.io-protocol
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ws.packets import NAMESPACE
+
+REFUSED_FRAME = f"42{NAMESPACE},"
+"""A message that decodes, and that `ws.packets` refuses."""
+
+CLOSE, PONG, MESSAGE, UPGRADE, PING = "1", "3", "4", "5", "2"
+SEPARATOR = "\x1e"
+MAX_PACKETS = 16
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of one frame or of one polling request; above the longest text that is allowed, so that a text that
+is too long is told so and the connection lives."""
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class CheckedFrames:
+    """A websocket whose `wait` gives only frames that the library can decode. Everything else is the inner one's."""
+
+    def __init__(self, websocket: Any) -> None:
+        self._websocket = websocket
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._websocket, name)
+
+    def wait(self) -> Any:
+        frame = self._websocket.wait()
+        return frame if frame is None or _is_frame(frame) else REFUSED_FRAME
+
+
+def checked_websocket(websocket_class: Any) -> Any:
+    """The websocket class of an async mode, handing out checked frames."""
+
+    def make(handler: Callable[[Any], Any], server: Any) -> Any:
+        return websocket_class(lambda websocket: handler(CheckedFrames(websocket)), server)
+
+    return make
+
+
+class CheckedPolling:
+    """WSGI middleware: looks at polling POSTs under `path` before Engine.IO does."""
+
+    def __init__(self, application: Application, path: str = "/socket.io") -> None:
+        self._application = application
+        self._path = path
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO", "").startswith(self._path):
+            body = _body(environ)
+            if body is None:
+                headers = [("Content-Type", "text/plain"), ("Connection", "close")]
+                start_response("400 Bad Request", headers)
+                return [b"This is no Engine.IO payload.\n"]
+            environ["wsgi.input"] = io.BytesIO(body)
+        return self._application(environ, start_response)
+
+
+def _body(environ: dict[str, Any]) -> bytes | None:
+    """The request's body if it is a payload of well-formed packets."""
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if not 0 < length <= MAX_BODY:
+            return None
+        body = environ["wsgi.input"].read(length)
+        frames = body.decode().split(SEPARATOR)
+    except ValueError:
+        return None
+    return body if len(frames) <= MAX_PACKETS and all(map(_is_frame, frames)) else None
+
+
+def _is_frame(frame: str | bytes) -> bool:
+    if isinstance(frame, (bytes, bytearray)):
+        return True
+    if frame[:1] == "b":
+        return _is_base64(frame[1:])
+    return frame[:1] in (CLOSE, PING, PONG, MESSAGE, UPGRADE) and frame[:1] != ""
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text)
+    except ValueError:
+        return False
+    return True

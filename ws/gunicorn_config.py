@@ -1,0 +1,77 @@
+"""How gunicorn serves the chat: one worker of green threads, on HOST:PORT and on FE_PORT.
+
+    gunicorn --config ws/gunicorn_config.py --worker-class eventlet -w 1 app.main:app_instance -b 0.0.0.0:8002
+
+Settings are checked in the master before it listens, so that a wrong one stops the start with one clear
+message. Nothing of the application is imported before that: eventlet has to patch the standard library first.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+# gunicorn reads this file before it puts the working directory on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+# Known, and pinned for: docs/decisions/eventlet.md. Not news for whoever starts a server.
+warnings.filterwarnings("ignore", message=r"\s*(Eventlet is deprecated|The eventlet worker is deprecated)")
+logging.getLogger("gunicorn.error").addFilter(lambda record: "worker is DEPRECATED" not in str(record.msg))
+
+FROM_SETTINGS = "127.0.0.1:0"
+"""Stands for HOST:PORT until the settings are read; an address given by `-b` takes its place."""
+
+bind = FROM_SETTINGS
+worker_class = "eventlet"
+workers = 1
+# Clients of one worker; the default of 1000 leaves the next one hanging.
+worker_connections = 10_000
+keepalive = 5
+graceful_timeout = 5
+# gunicorn would open a socket of its own under $HOME.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """In the master, before it listens: check the settings, refuse what cannot work, set the addresses."""
+    from app.errors import SettingsError
+    from app.settings import load
+
+    try:
+        settings = load()
+        _check(server.cfg, settings.async_mode)
+    except SettingsError as error:
+        sys.exit(f"The chat server cannot start:\n{error}")
+    given = [address for address in server.cfg.bind if address != FROM_SETTINGS]
+    addresses = given or [f"{settings.host}:{settings.port}"]
+    if settings.fe_port:
+        hosts = dict.fromkeys(address.rpartition(":")[0] for address in addresses if address.rpartition(":")[0])
+        addresses += [f"{host}:{settings.fe_port}" for host in hosts]
+    server.cfg.set("bind", list(dict.fromkeys(addresses)))
+
+
+def post_worker_init(worker: Any) -> None:
+    """In the worker, when the application is loaded: say where the page is."""
+    ports = [listener.getsockname()[1] for listener in worker.sockets]
+    worker.wsgi.extensions["origins"].own_ports.update(ports)
+    for port in ports:
+        print(f"Chat page: http://localhost:{port}", flush=True)
+
+
+def _check(config: Any, async_mode: str) -> None:
+    from app.errors import SettingsError
+
+    if config.workers != 1:
+        raise SettingsError(
+            f"-w {config.workers}: several workers need a store that they share, which this version does not have; "
+            "start with -w 1 (one worker serves thousands of clients)"
+        )
+    fitting = {"eventlet": "eventlet", "threading": "gthread"}[async_mode]
+    if config.worker_class_str != fitting:
+        raise SettingsError(
+            f"ASYNC_MODE: it is {async_mode}, but gunicorn was started with {config.worker_class_str} workers; "
+            f"start it with --worker-class {fitting}"
+        )

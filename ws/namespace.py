@@ -1,0 +1,210 @@
+"""The namespace `/chat`: each event of the protocol, in a few lines. What can go wrong is answered, never raised.
+
+Events do not pass through Flask's request context: nothing here needs it, and it costs more than the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask_socketio import Namespace, SocketIO
+from socketio.exceptions import ConnectionRefusedError
+
+from app.chat.conversations import Conversations
+from app.errors import ChatError, Code
+from app.web.metrics import Metrics
+from ws import payloads
+from ws.clients import Client, Clients
+from ws.emitter import error_payload, older_room, resume_payload, room, turn_payload
+from ws.live import Replay
+from ws.packets import NAMESPACE, REFUSED, Unacknowledged
+from ws.payloads import Resume
+
+log = logging.getLogger(__name__)
+
+SESSION_TURNS = 20
+SESSION_CHARS = 200_000
+"""Characters of the turns in one `session` or `history`."""
+
+FAULT = ChatError(Code.INTERNAL, "Something went wrong on our side. Please try again.")
+
+Answer = dict[str, Any] | None
+
+
+class ChatNamespace(Namespace):  # type: ignore[misc]
+    """One for the whole server; a client is its Socket.IO session id."""
+
+    def __init__(
+        self, socketio: SocketIO, conversations: Conversations, clients: Clients, replay: Replay,
+        metrics: Metrics, max_text: int, turn_queue: int,
+    ) -> None:  # fmt: skip
+        super().__init__(NAMESPACE)
+        self._server = socketio
+        self._conversations = conversations
+        self._clients = clients
+        self._replay = replay
+        self._metrics = metrics
+        self._limits = {"max_text": max_text, "turn_queue": turn_queue}
+        self._events: dict[str, Callable[..., Answer]] = {
+            "user_message": self._user_message,
+            "resume": self._resume,
+            "stop": self._stop,
+            "feedback": self._feedback,
+            "history": self._history,
+            "new_conversation": self._new_conversation,
+            "heartbeat": lambda _sid, *_anything: None,
+            REFUSED: self._refused,
+        }
+
+    def trigger_event(self, event: str, sid: str, *arguments: Any) -> Any:
+        """Called by the library for every event. `ws.packets` sees to it that lifecycle events are its own."""
+        if event == "connect":
+            return self._connect(sid, *arguments)
+        if event == "disconnect":
+            return self._disconnect(sid)
+        handler: Callable[..., Answer] = self._events.get(event, self._unknown)
+        try:
+            return handler(sid, *arguments)
+        except ChatError as error:
+            refusal = error
+        except Exception:
+            log.exception("an event could not be handled")
+            refusal = FAULT
+        return self._refuse(sid, refusal, acknowledged=not isinstance(event, Unacknowledged))
+
+    def greet(self, sid: str) -> None:
+        """After the connection stands: join the room, then read what is there, then tell it."""
+        try:
+            client = self._clients.get(sid)
+            self._join(sid, client)
+            self._emit("session", self._session(client), to=sid)
+        except ChatError as error:
+            # Without its session a client can do nothing; it connects again later.
+            self._emit("server_message", _server_message(error), to=sid)
+            self._server.server.disconnect(sid, namespace=NAMESPACE)
+
+    def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
+        # Only this one exception may leave a connect handler; the library runs it again on others.
+        try:
+            self._clients.welcome(sid, payloads.hello(auth), environ.get("QUERY_STRING", ""))
+        except ChatError as error:
+            self._metrics.refusals.labels(error.code).inc()
+            raise ConnectionRefusedError(error.message, error_payload(error)) from None
+        except Exception:
+            log.exception("a connection could not be taken")
+            raise ConnectionRefusedError(FAULT.message, error_payload(FAULT)) from None
+        self._metrics.connections.inc()
+
+    def _disconnect(self, sid: str) -> None:
+        if self._clients.forget(sid):
+            self._metrics.connections.dec()
+
+    def _user_message(self, sid: str, *arguments: Any) -> Answer:
+        client = self._clients.get(sid)
+        message = payloads.message(arguments, self._limits["max_text"])
+        self._clients.check_claims(client, *payloads.claimed_ids(arguments))
+        accepted = self._conversations.accept(client.identity, message)
+        turn = accepted.turn
+        return {"ok": True, "turn_id": turn.id, "client_id": turn.client_id, "duplicate": accepted.duplicate}
+
+    def _resume(self, sid: str, *arguments: Any) -> Answer:
+        return self._resumed(self._clients.get(sid), payloads.resume(arguments))
+
+    def _stop(self, sid: str, *arguments: Any) -> Answer:
+        client = self._clients.get(sid)
+        return {"ok": True, "state": self._conversations.stop(client.identity, payloads.stop(arguments))}
+
+    def _feedback(self, sid: str, *arguments: Any) -> Answer:
+        client = self._clients.get(sid)
+        given = payloads.rating(arguments)
+        self._conversations.rate(client.identity, given.turn_id, given.rating, given.comment)
+        return {"ok": True}
+
+    def _history(self, sid: str, *arguments: Any) -> Answer:
+        client = self._clients.get(sid)
+        page = payloads.history(arguments)
+        turns, more = self._conversations.turns(
+            client.identity, before=page.before, limit=page.limit, max_chars=SESSION_CHARS
+        )
+        return {"ok": True, "turns": [turn_payload(turn) for turn in turns], "more": more}
+
+    def _new_conversation(self, sid: str, *_arguments: Any) -> Answer:
+        self._leave(sid, self._clients.get(sid))
+        client = self._clients.begin_new_conversation(sid)
+        self._join(sid, client)
+        return {"ok": True, "session": self._session(client)}
+
+    def _unknown(self, _sid: str, *_arguments: Any) -> Answer:
+        raise ChatError(Code.UNKNOWN_EVENT, "This server has no such event; see docs/protocol.md.")
+
+    def _refused(self, _sid: str, *_arguments: Any) -> Answer:
+        raise ChatError(Code.BAD_PAYLOAD, "This was no event of the chat protocol; see docs/protocol.md.")
+
+    def _refuse(self, sid: str, error: ChatError, *, acknowledged: bool) -> Answer:
+        """Tell an error: as the acknowledgement, or as a message to those who asked for none."""
+        self._metrics.refusals.labels(error.code).inc()
+        client = self._clients.find(sid)
+        if client is not None and client.older:
+            self._emit("assistant_message", {"text": error.message}, to=sid)
+        elif not acknowledged:
+            self._emit("server_message", _server_message(error), to=sid)
+        return {"ok": False, "error": error_payload(error)}
+
+    def _session(self, client: Client) -> dict[str, Any]:
+        identity = client.identity
+        running = self._conversations.running_turn(identity)
+        now = self._replay.snapshot(running.id) if running else None
+        resumed = self._resumed_at_connect(client)
+        # The journal last: a turn that ended in between is final here, and not running.
+        turns, _ = self._conversations.turns(identity, limit=SESSION_TURNS, max_chars=SESSION_CHARS)
+        payload = {
+            "protocol": 1,
+            "conversation_uuid": identity.conversation,
+            "user_id": identity.user_id,
+            "token": self._clients.token(client),
+            "turns": [turn_payload(turn) for turn in turns],
+            "running": None,
+            "limits": self._limits,
+        }
+        if running and now and not any(turn.id == running.id and turn.state.final for turn in turns):
+            payload["running"] = {"turn_id": running.id, "text": now.text, "seq": now.seq, "state": "running"}
+        if resumed:
+            payload["resumed"] = resumed
+        if client.renewed:
+            payload["renewed"] = client.renewed
+        return payload
+
+    def _resumed_at_connect(self, client: Client) -> Answer:
+        if client.after is None or client.renewed:
+            return None
+        try:
+            return self._resumed(client, client.after)
+        except ChatError as error:
+            return {"ok": False, "error": error_payload(error)}
+
+    def _resumed(self, client: Client, after: Resume) -> dict[str, Any]:
+        # Replay first, the journal second: see ws/live.py.
+        rest = self._replay.read(after.turn_id, after.after_seq)
+        turn = self._conversations.turn(client.identity, after.turn_id)
+        return resume_payload(turn, after.after_seq, rest)
+
+    def _join(self, sid: str, client: Client) -> None:
+        name = room(client.identity)
+        self._server.server.enter_room(sid, name, namespace=NAMESPACE)
+        if client.older:
+            self._server.server.enter_room(sid, older_room(name), namespace=NAMESPACE)
+
+    def _leave(self, sid: str, client: Client) -> None:
+        name = room(client.identity)
+        self._server.server.leave_room(sid, name, namespace=NAMESPACE)
+        self._server.server.leave_room(sid, older_room(name), namespace=NAMESPACE)
+
+    def _emit(self, event: str, payload: Any, *, to: str) -> None:
+        self._server.emit(event, payload, to=to, namespace=NAMESPACE)
+
+
+def _server_message(error: ChatError) -> dict[str, Any]:
+    payload = error_payload(error)
+    return payload | {"text": payload.pop("message")}

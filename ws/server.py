@@ -1,0 +1,84 @@
+"""Puts the socket together: Flask-SocketIO with checked input, the namespace, and green threads for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from flask_socketio import SocketIO
+from socketio import Manager
+
+from app.chat.conversations import Conversations
+from app.chat.identity import Tokens
+from app.chat.interfaces import Assistant
+from app.chat.queue import TurnQueue
+from app.chat.runner import Clock, Limits, Runner
+from app.settings import Settings
+from app.transcripts.journal import SqlJournal
+from app.web.metrics import Metrics
+from app.web.origins import Origins
+from ws.clients import Clients
+from ws.emitter import Emitter
+from ws.frames import MAX_BODY, CheckedPolling, checked_websocket
+from ws.live import MemoryReplay
+from ws.namespace import ChatNamespace
+from ws.packets import NAMESPACE, CheckedPacket, StrictJson
+
+
+class GreetingManager(Manager):  # type: ignore[misc]
+    """The library's client manager; also tells when a connection stands, that is, after its CONNECT packet.
+
+    What is emitted in a connect handler leaves before that packet, and most clients drop it.
+    """
+
+    greet: Callable[[str], None]
+
+    def connect(self, sid: str, namespace: str) -> str:
+        sid = str(super().connect(sid, namespace))
+        self.greet(sid)
+        return sid
+
+
+def add_socket(
+    flask: Flask, settings: Settings, *, origins: Origins, metrics: Metrics, tokens: Tokens,
+    journal: SqlJournal, assistant: Assistant,
+) -> SocketIO:  # fmt: skip
+    """Serve the chat's namespace on `flask`."""
+    manager = GreetingManager()
+    socketio = _socketio(flask, settings, origins, manager)
+    replay = MemoryReplay()
+    listener = Emitter(partial(socketio.emit, namespace=NAMESPACE), replay, metrics)
+    queue = TurnQueue(settings.max_running_turns, settings.max_waiting_turns, settings.turn_queue)
+    limits = Limits(settings.turn_deadline, settings.chat_history_chars)
+    clock = Clock()
+    runner = Runner(queue, assistant, journal, listener, socketio.start_background_task, limits, clock)
+    conversations = Conversations(journal, queue, runner, listener, clock.utc)
+    clients = Clients(tokens, journal, trust_client_ids=settings.trust_client_ids)
+    namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
+    manager.greet = namespace.greet
+    socketio.on_namespace(namespace)
+    metrics.watch("chat_turns_running", "Turns that are being answered.", lambda: queue.running)
+    metrics.watch("chat_turns_waiting", "Turns that wait for their start.", lambda: queue.waiting)
+    return socketio
+
+
+def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manager) -> SocketIO:
+    options: dict[str, Any] = {
+        "async_mode": settings.async_mode,
+        "client_manager": manager,
+        "serializer": CheckedPacket,
+        "json": StrictJson,
+        "cors_allowed_origins": origins.allows,
+        "cors_credentials": False,
+        "max_http_buffer_size": MAX_BODY,
+        "manage_session": False,
+        "ping_interval": 25,
+        "ping_timeout": 20,
+    }
+    socketio = SocketIO(flask, **options)
+    engine = socketio.server.eio
+    engine._async = {**engine._async, "websocket": checked_websocket(engine._async["websocket"])}
+    flask.wsgi_app = CheckedPolling(flask.wsgi_app)  # type: ignore[method-assign]
+    return socketio
