@@ -1,0 +1,100 @@
+"""The contract that every assistant has to pass. A new one's test file adds itself with a class like this:
+
+class TestMyAssistant(AssistantContract):
+    @pytest.fixture
+    def slow(self): ...
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from app.chat.interfaces import Assistant, Citation, Delta, Event, Exchange, Finished, Question
+from app.errors import AssistantError
+from tests.running_server import wait_until
+
+
+def ask(assistant: Assistant, text: str = "hello", history: Sequence[Exchange] = ()) -> list[Event]:
+    """All events of one answer."""
+    return list(assistant.stream(Question("turn", "conversation", text, history)))
+
+
+def text_of(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+class AssistantContract:
+    """Fixtures to give: `assistant` answers at once, `slow` takes seconds, `failing` fails in mid-answer."""
+
+    def test_it_has_a_name_and_is_ready(self, assistant: Assistant) -> None:
+        assert assistant.name
+        assert assistant.ready()
+
+    def test_an_answer_has_text_and_ends_with_finished_and_nothing_after_it(self, assistant: Assistant) -> None:
+        events = ask(assistant)
+        assert text_of(events).strip()
+        assert isinstance(events[-1], Finished)
+        assert events[-1].state == "complete"
+        assert sum(isinstance(event, Finished) for event in events) == 1
+
+    def test_the_completed_text_is_what_was_streamed(self, assistant: Assistant) -> None:
+        events = ask(assistant)
+        assert isinstance(events[-1], Finished)
+        assert events[-1].text in (None, text_of(events))
+
+    def test_it_answers_in_several_deltas(self, assistant: Assistant) -> None:
+        assert sum(isinstance(event, Delta) for event in ask(assistant)) > 1
+
+    def test_it_takes_a_history(self, assistant: Assistant) -> None:
+        history = [Exchange("first question", "first answer"), Exchange("second question", "second answer")]
+        assert text_of(ask(assistant, "third question", history))
+
+    def test_citations_are_numbered_from_one(self, assistant: Assistant) -> None:
+        numbers = [event.n for event in ask(assistant) if isinstance(event, Citation)]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+    def test_many_are_answered_at_the_same_time(self, assistant: Assistant) -> None:
+        answers: list[str] = []
+        threads = [threading.Thread(target=lambda: answers.append(text_of(ask(assistant)))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert len(answers) == 8
+        assert len(set(answers)) == 1
+
+    def test_a_cancelled_answer_ends_within_a_second_and_without_an_error(self, slow: Assistant) -> None:
+        question = Question("turn", "conversation", "hello")
+        events: list[Event] = []
+        faults: list[BaseException] = []
+
+        def read() -> None:
+            try:
+                for event in slow.stream(question):
+                    events.append(event)
+            except BaseException as fault:
+                faults.append(fault)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        wait_until(lambda: self.is_under_way(slow), "the answer is under way")
+        cancelled_at = time.monotonic()
+        question.cancellation.cancel()
+        reader.join(5)
+        assert not reader.is_alive()
+        assert time.monotonic() - cancelled_at < 1
+        assert not faults
+        assert not any(isinstance(event, Finished) for event in events)
+
+    def test_a_failure_is_an_assistant_error_with_a_sentence(self, failing: Assistant) -> None:
+        with pytest.raises(AssistantError) as failure:
+            ask(failing)
+        assert failure.value.message.endswith((".", ")."))
+
+    def is_under_way(self, _slow: Assistant) -> bool:
+        """Whether the slow answer has begun on the other side."""
+        return True

@@ -1,0 +1,71 @@
+"""What is left after a `kill -9`: the turn is interrupted with its text, and the conversation goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.chat_client import ChatClient
+from tests.running_server import RunningServer, wait_until
+
+pytestmark = pytest.mark.server
+
+Start = Callable[..., RunningServer]
+
+
+def kept_text(data: Path, turn_id: str) -> str:
+    with sqlite3.connect(data / "journal.sqlite3") as journal:
+        return str(journal.execute("SELECT answer FROM turns WHERE id = ?", (turn_id,)).fetchone()[0])
+
+
+@pytest.mark.parametrize("victim", ["server", "worker"])
+def test_a_killed_answer_is_interrupted_with_its_text(start_server: Start, tmp_path: Path, victim: str) -> None:
+    server = start_server(DEMO_PACE="20")
+    client = ChatClient(server.url)
+    turn_id, waiting = client.say("What is this?"), client.say("and then?")
+    wait_until(lambda: kept_text(tmp_path / "data", turn_id), "some of the text is kept")
+    token, seen = client.token, "".join(piece["text"] for piece in client.pieces(turn_id))
+    if victim == "server":
+        server.kill()
+        server = start_server(DEMO_PACE="0")
+    else:
+        dead = server.kill_worker()
+        wait_until(lambda: server.worker_pid() != dead and server.status("/readyz") == 200, "a new worker serves")
+    with ChatClient(server.url, auth={"token": token, "after": {"turn_id": turn_id, "seq": 10_000}}) as again:
+        first, second = again.session["turns"]
+        assert (first["state"], second["state"]) == ("interrupted", "interrupted")
+        assert first["answer"]
+        assert seen.startswith(first["answer"]) or first["answer"].startswith(seen)
+        assert again.session["resumed"]["reset"]["text"] == first["answer"]
+        assert again.session["resumed"]["finished"]["state"] == "interrupted"
+        assert again.session["running"] is None
+        assert again.call("resume", {"turn_id": waiting, "after_seq": -1})["state"] == "interrupted"
+        assert again.ask("hello")["state"] in ("complete",)
+    client.close()
+    assert "Traceback" not in server.log
+
+
+def test_a_neighbour_on_the_same_data_folder_keeps_its_running_turns(start_server: Start) -> None:
+    server = start_server(DEMO_PACE="20")
+    with ChatClient(server.url) as client:
+        turn_id = client.say("What is this?")
+        client.wait_for_pieces(turn_id, 2)
+        start_server(DEMO_PACE="0")
+        assert client.whole(turn_id)["state"] == "complete"
+
+
+def test_messages_sent_while_the_server_was_away_are_not_lost_or_doubled(start_server: Start) -> None:
+    server = start_server()
+    with ChatClient(server.url) as client:
+        client.say("hello", client_id="one")
+        token = client.token
+        server.kill()
+    server = start_server()
+    with ChatClient(server.url, auth={"token": token}) as again:
+        repeated = again.call("user_message", {"text": "hello", "client_id": "one"})
+        assert repeated["duplicate"] is True
+        assert again.ask("hello")["state"] == "complete"
+        assert len(again.call("history", {})["turns"]) == 2

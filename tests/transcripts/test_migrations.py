@@ -1,0 +1,59 @@
+"""The schema: made by migrations, equal to what the code expects, upgradable from every release."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from app.transcripts.database import Database
+from app.transcripts.journal import SqlJournal
+from app.transcripts.tables import metadata
+
+RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
+"""Journals as earlier releases left them, dumped with some content by `sqlite3 journal.sqlite3 .dump`."""
+
+
+def test_the_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
+    database = Database(tmp_path / "journal.sqlite3")
+    database.upgrade()
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "journal.sqlite3")
+    database.upgrade()
+    before = _schema(tmp_path / "journal.sqlite3")
+    database.upgrade()
+    assert _schema(tmp_path / "journal.sqlite3") == before != []
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.stem)
+def test_a_journal_of_an_earlier_release_is_upgraded_with_its_content(release: Path, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with sqlite3.connect(path) as old:
+        old.executescript(release.read_text(encoding="utf-8"))
+        rows = old.execute("SELECT id, conversation_uuid, text, answer FROM turns").fetchall()
+    database = Database(path)
+    database.upgrade()
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    journal = SqlJournal(database, "me")
+    assert rows
+    for turn_id, conversation, text, answer in rows:
+        turn = journal.turn(conversation, turn_id)
+        assert turn is not None
+        assert (turn.text, turn.answer) == (text, answer)
+
+
+def test_there_is_a_release_to_upgrade_from() -> None:
+    assert RELEASES
+
+
+def _schema(path: Path) -> list[tuple[str]]:
+    with sqlite3.connect(path) as connection:
+        return connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()

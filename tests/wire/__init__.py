@@ -1,0 +1,1 @@
+"""Test doubles that speak other people's protocols over real sockets."""

@@ -1,0 +1,163 @@
+"""One request and its response, as the APIs see them: choose the scenario, answer with JSON, an error or a stream."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .answers import Prompt
+from .frames import Event, Frame, Json, Pause
+from .misbehaviour import HTML, Refusal, disturbed, error_body, invalid, refuse
+from .requests_log import RecordedRequest
+from .scenario import Scenario
+from .sse_out import ClientGone, SseWriter, StreamOver, cut, encoded, pause, send, to_json
+
+if TYPE_CHECKING:
+    import socket
+
+    from .openai_server import OpenAIServer
+
+NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+)
+
+
+class Wire(Protocol):
+    """What an exchange needs of the HTTP server underneath."""
+
+    connection: socket.socket
+    close_connection: bool
+
+    def head(self, status: int, headers: dict[str, str]) -> None:
+        """Sends the status line and the headers."""
+
+
+class Exchange:
+    """One request on its way to an answer."""
+
+    def __init__(self, upstream: OpenAIServer, wire: Wire, request: RecordedRequest) -> None:
+        self.upstream, self.wire, self.request = upstream, wire, request
+        self.began = False
+
+    @property
+    def json(self) -> Json:
+        """The body, an object; refuses anything else."""
+        if not self.request.raw:
+            return {}
+        if not isinstance(self.request.body, dict):
+            raise invalid(NOT_JSON)
+        return self.request.body
+
+    def query(self, name: str, default: str = "") -> str:
+        """One parameter of the query."""
+        return urllib.parse.parse_qs(self.request.query).get(name, [default])[-1]
+
+    def scenario(self, prompt: Prompt, model: str) -> Scenario:
+        """The scenario of an answer: queued or default, changed by directives. Refuses, drops or stalls if told to."""
+        base = self.upstream.taken(self.request.path, answering=True)
+        try:
+            scenario = self.upstream.directives.applied(prompt.last, base)
+        except ValueError as error:
+            raise invalid(str(error), code="unknown_directive") from error
+        if scenario.context_limit is not None and prompt.chars > scenario.context_limit:
+            trouble: dict[str, Any] = {"ending": "failed"} if scenario.context_in_stream else {"status": 400}
+            scenario = replace(scenario, code="context_length_exceeded", after=0, **trouble)
+        self.before(scenario, model)
+        return scenario
+
+    def before(self, scenario: Scenario, model: str = "the model") -> None:
+        """What happens before an answer: a stall, a dropped connection, an HTTP error, something that is no stream."""
+        if scenario.stall_headers > 0:
+            pause(self.wire.connection, scenario.stall_headers)
+        if scenario.drop:
+            cut(self.wire.connection)
+            self.wire.close_connection = True
+            raise StreamOver(cut=True)
+        refuse(scenario, model)
+        if scenario.body == "html":
+            raise Refusal(200, HTML.format("Welcome to the proxy"))
+        if scenario.body == "json":
+            raise Refusal(200, {"status": "ok", "message": "this is not a stream"})
+
+    def delay(self, scenario: Scenario) -> float:
+        """Seconds before each delta."""
+        return self.upstream.delay if scenario.delay is None else scenario.delay
+
+    def send_json(self, data: Json, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        """A whole JSON response."""
+        self._send(status, encoded(to_json(data)), "application/json", headers or {})
+
+    def send_refusal(self, refusal: Refusal) -> None:
+        """An error, or a page, in place of the answer."""
+        if isinstance(refusal.body, str):
+            self._send(refusal.status, encoded(refusal.body), "text/html; charset=utf-8", refusal.headers)
+        else:
+            self.send_json(refusal.body, refusal.status, refusal.headers)
+
+    def send_broken(self, error: Exception) -> None:
+        """The double itself is at fault: say so, loudly."""
+        self.send_json(error_body(f"The double has a bug: {error!r}", "server_error", None, "double_bug"), 500)
+
+    def stream(
+        self, frames: Iterator[Frame], scenario: Scenario, unknown: Event, wake: threading.Event | None = None
+    ) -> None:
+        """Streams the frames. With `wake` they belong to a run, which goes on when nobody listens any more."""
+        frames = disturbed(frames, scenario, self.delay(scenario), unknown)
+        writer = SseWriter(self.wire.connection, scenario, wake)
+        self.upstream.log.stream_began()
+        try:
+            self._stream_head(scenario)
+            for frame in frames:
+                writer.write(frame)
+            writer.finish()
+        except ClientGone:
+            self.client_gone()
+        except StreamOver as over:
+            self.wire.close_connection |= over.cut
+        finally:
+            self.upstream.log.stream_ended()
+        if wake is not None:
+            drain(frames, wake)
+
+    def client_gone(self) -> None:
+        """Records that the client left, unless it is the double that is leaving."""
+        self.wire.close_connection = True
+        if not self.upstream.stopping:
+            self.upstream.log.closed_by_client(self.request)
+
+    def _stream_head(self, scenario: Scenario) -> None:
+        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        if scenario.unchunked:
+            headers["Connection"] = "close"
+            self.wire.close_connection = True
+        else:
+            headers["Transfer-Encoding"] = "chunked"
+        self._head(200, headers)
+
+    def _send(self, status: int, body: bytes, kind: str, headers: dict[str, str]) -> None:
+        self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), **headers})
+        send(self.wire.connection, body)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        self.request.status, self.began = status, True
+        self.wire.head(status, {"x-request-id": self.request.request_id, **headers})
+
+
+def drain(frames: Iterator[Frame], wake: threading.Event) -> None:
+    """Lets a run go its way unseen, at its own speed."""
+    for frame in frames:
+        if isinstance(frame, Pause):
+            wake.wait(frame.seconds)
+
+
+def parsed(raw: bytes) -> Any:
+    """The JSON in a body, or None."""
+    try:
+        return json.loads(raw) if raw else None
+    except (ValueError, RecursionError):
+        return None

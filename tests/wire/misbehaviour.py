@@ -1,0 +1,165 @@
+"""The wrong things: HTTP errors with OpenAI's own words, and what disturbs a stream on its way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from .frames import Cut, End, Event, Frame, Json, Lines, Pause
+from .scenario import Ending, Scenario
+
+INVALID = "invalid_request_error"
+KEEP_ALIVE = ": keep-alive\n\n"
+EMPTY_PINGS = "event: ping\n\ndata:\n\n"
+HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
+WORDS: dict[str, tuple[str, str | None, str]] = {
+    # code: (type, param, message)
+    "rate_limit_exceeded": (
+        "tokens",
+        None,
+        "Rate limit reached for {model} in organization org-wire on tokens per min (TPM): Limit 30000, Used 29999, "
+        "Requested 200. Please try again in 398ms. "
+        "Visit https://platform.openai.com/account/rate-limits to learn more.",
+    ),
+    "insufficient_quota": (
+        "insufficient_quota",
+        None,
+        "You exceeded your current quota, please check your plan and billing details. "
+        "For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+    ),
+    "invalid_api_key": (
+        INVALID,
+        None,
+        "Incorrect API key provided: {key}. You can find your API key at https://platform.openai.com/account/api-keys.",
+    ),
+    "unsupported_country_region_territory": ("request_forbidden", None, "Country, region, or territory not supported"),
+    "model_not_found": (INVALID, None, "The model `{model}` does not exist or you do not have access to it."),
+    "context_length_exceeded": (
+        INVALID,
+        "input",
+        "Your input exceeds the context window of this model. Please adjust your input and try again.",
+    ),
+    "content_filter": (
+        "invalid_prompt",
+        "prompt",
+        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. "
+        "Please modify your prompt and retry.",
+    ),
+    "conversation_locked": (
+        INVALID,
+        "conversation",
+        "Another process is currently operating on this conversation. Please retry in a few seconds.",
+    ),
+    "server_error": (
+        "server_error",
+        None,
+        "The server had an error while processing your request. Sorry about that! Please contact us through our help "
+        "center at help.openai.com if the error persists.",
+    ),
+}
+CODES: dict[int, str | None] = {
+    401: "invalid_api_key",
+    403: "unsupported_country_region_territory",
+    404: "model_not_found",
+    429: "rate_limit_exceeded",
+}
+MESSAGES = {
+    400: "Invalid request.",
+    422: "Unprocessable entity.",
+    500: WORDS["server_error"][2],
+    503: "The engine is currently overloaded, please try again later.",
+}
+
+
+class Refusal(Exception):
+    """An HTTP error in place of an answer."""
+
+    def __init__(self, status: int, body: Json | str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+
+def error_body(message: str, kind: str = INVALID, param: str | None = None, code: str | None = None) -> Json:
+    """OpenAI's shape of an error."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def invalid(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> Refusal:
+    """The refusal of a request that is wrong in itself."""
+    return Refusal(status, error_body(message, INVALID, param, code))
+
+
+def lacking(status: int) -> Refusal:
+    """The answer of a compatible server that has no such route: not OpenAI's shape."""
+    detail = {404: "Not Found", 405: "Method Not Allowed", 501: "Not Implemented"}.get(status, "Not Found")
+    return Refusal(status, {"detail": detail})
+
+
+def scenario_error(scenario: Scenario, default_code: str | None, model: str) -> Json:
+    """The `error` object that a scenario asks for."""
+    code = scenario.code or default_code
+    kind, param, message = WORDS.get(
+        code or "", (INVALID, None, MESSAGES.get(scenario.status or 400, f"Error {code}."))
+    )
+    if code is None and (scenario.status or 0) >= 500:
+        kind = "server_error"
+    text = scenario.message or message.replace("{model}", model).replace("{key}", "sk-wire***************ire")
+    return {"message": text, "type": kind, "param": param, "code": code}
+
+
+def refuse(scenario: Scenario, model: str) -> None:
+    """Raises what the scenario's `status` asks for, if any."""
+    status = scenario.status
+    if status is None:
+        return
+    if status == 502:
+        raise Refusal(status, HTML.format("502 Bad Gateway"))
+    if status in (405, 501):
+        raise lacking(status)
+    headers = {}
+    error = scenario_error(scenario, CODES.get(status), model)
+    if error["code"] == "rate_limit_exceeded" and scenario.retry_after is None:
+        headers["Retry-After"] = "1"
+    elif scenario.retry_after:
+        headers["Retry-After"] = scenario.retry_after
+    raise Refusal(status, {"error": error}, headers)
+
+
+def transport_ending(ending: Ending | None) -> Frame | None:
+    """The frame of an ending that is no event of the API: the stream just stops."""
+    if ending in ("cut", "reset"):
+        return Cut(reset=ending == "reset")
+    return End() if ending == "end" else None
+
+
+def disturbed(frames: Iterator[Frame], scenario: Scenario, delay: float, unknown: Event) -> Iterator[Frame]:
+    """The same frames, slowed down and with what the scenario interleaves."""
+    sent, troubled = 0, False
+    for number, frame in enumerate(frames):
+        is_delta = isinstance(frame, Event) and frame.delta
+        if not troubled and (is_delta or sent) and (sent >= scenario.after or not is_delta):
+            troubled = True
+            yield from _trouble(scenario, frame)
+        if number % 3 == 1:
+            yield from _noise(scenario, unknown)
+        if is_delta:
+            sent += 1
+            if delay > 0:
+                yield Pause(delay)
+        yield frame
+
+
+def _trouble(scenario: Scenario, frame: Frame) -> Iterator[Frame]:
+    if scenario.broken_json and isinstance(frame, Event):
+        yield Event(frame.name, json.dumps(frame.data)[:-8])  # The event itself follows, whole.
+    if scenario.stall > 0:
+        yield Pause(scenario.stall)
+
+
+def _noise(scenario: Scenario, unknown: Event) -> Iterator[Frame]:
+    if scenario.unknown:
+        yield unknown
+    if scenario.comments:
+        yield Lines(KEEP_ALIVE)
+    if scenario.pings:
+        yield Lines(EMPTY_PINGS)
