@@ -17,7 +17,7 @@ from app.assistants.choose import assistant_for
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
 from app.data_dir import DataDir
-from app.errors import AssistantError, Code, SettingsError
+from app.errors import AssistantError, Code, JournalError, SettingsError
 from app.settings import Settings, load, split_secrets
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = 86_400
+GUNICORN_BOOT_ERROR = 3
+"""The exit code with which gunicorn gives up; after any other it would start the worker again and again."""
 
 
 def create(settings: Settings) -> Flask:
@@ -83,7 +85,11 @@ def _start() -> Flask:
         logs.configure(settings.log_level)
         return create(settings)
     except SettingsError as error:
-        sys.exit(f"The chat server cannot start:\n{error}")
+        message = str(error)
+    except (OSError, JournalError) as error:
+        message = f"DATA_DIR: the journal cannot be opened: {error.__cause__ or error}"
+    print(f"The chat server cannot start:\n{message}", file=sys.stderr)
+    sys.exit(GUNICORN_BOOT_ERROR)
 
 
 app_instance = _start()

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Where it listens
-    host: str = Field("127.0.0.1", description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
+    bind_host: str = Field("127.0.0.1", description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     port: int = Field(8002, ge=1, le=65535, description="a port number, such as 8002")
     fe_port: int | None = Field(None, ge=1, le=65535, description="a second port number, such as 5001, or nothing")
     cors_allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(

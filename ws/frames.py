@@ -44,11 +44,23 @@ class CheckedFrames:
         return frame if frame is None or _is_frame(frame) else REFUSED_FRAME
 
 
+class Silence:
+    """A log that drops what it is told."""
+
+    def write(self, _line: str) -> None:
+        """Say nothing."""
+
+
 def checked_websocket(websocket_class: Any) -> Any:
     """The websocket class of an async mode, handing out checked frames."""
 
     def make(handler: Callable[[Any], Any], server: Any) -> Any:
-        return websocket_class(lambda websocket: handler(CheckedFrames(websocket)), server)
+        def handle(websocket: Any) -> Any:
+            # eventlet complains about every websocket that the browser closed first.
+            websocket.log = Silence()
+            return handler(CheckedFrames(websocket))
+
+        return websocket_class(handle, server)
 
     return make
 

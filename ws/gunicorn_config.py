@@ -1,4 +1,4 @@
-"""How gunicorn serves the chat: one worker of green threads, on HOST:PORT and on FE_PORT.
+"""How gunicorn serves the chat: one worker of green threads, on BIND_HOST:PORT and on FE_PORT.
 
     gunicorn --config ws/gunicorn_config.py --worker-class eventlet -w 1 app.main:app_instance -b 0.0.0.0:8002
 
@@ -9,7 +9,10 @@ message. Nothing of the application is imported before that: eventlet has to pat
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ warnings.filterwarnings("ignore", message=r"\s*(Eventlet is deprecated|The event
 logging.getLogger("gunicorn.error").addFilter(lambda record: "worker is DEPRECATED" not in str(record.msg))
 
 FROM_SETTINGS = "127.0.0.1:0"
-"""Stands for HOST:PORT until the settings are read; an address given by `-b` takes its place."""
+"""Stands for BIND_HOST:PORT until the settings are read; an address given by `-b` takes its place."""
 
 bind = FROM_SETTINGS
 worker_class = "eventlet"
@@ -46,7 +49,7 @@ def on_starting(server: Any) -> None:
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")
     given = [address for address in server.cfg.bind if address != FROM_SETTINGS]
-    addresses = given or [f"{settings.host}:{settings.port}"]
+    addresses = given or [f"{settings.bind_host}:{settings.port}"]
     if settings.fe_port:
         hosts = dict.fromkeys(address.rpartition(":")[0] for address in addresses if address.rpartition(":")[0])
         addresses += [f"{host}:{settings.fe_port}" for host in hosts]
@@ -59,6 +62,14 @@ def post_worker_init(worker: Any) -> None:
     worker.wsgi.extensions["origins"].own_ports.update(ports)
     for port in ports:
         print(f"Chat page: http://localhost:{port}", flush=True)
+    threading.Thread(target=_end_with_master, args=(worker,), daemon=True).start()
+
+
+def _end_with_master(worker: Any) -> None:
+    """The eventlet worker does not notice that its master was killed, and would hold the port for ever."""
+    while os.getppid() == worker.ppid:
+        time.sleep(1)
+    worker.alive = False
 
 
 def _check(config: Any, async_mode: str) -> None:

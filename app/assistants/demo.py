@@ -22,6 +22,7 @@ FAILS_AFTER = 12
 """Words that a failing answer has before it fails."""
 
 TOPICS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("about", re.compile(r"\b(what is this|what are you|who are you|about this)\b", re.I)),
     ("embed", re.compile(r"\b(embed|embedding|site|website|widget|script|tag|page|html)\b", re.I)),
     ("model", re.compile(r"\b(models?|openai|gpt|key|ollama|vllm|llama|connect|api)\b", re.I)),
     ("operate", re.compile(r"\b(deploy|run|running|docker|gunicorn|production|operate|metrics|health|port)\b", re.I)),

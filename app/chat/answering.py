@@ -15,6 +15,9 @@ from app.chat.coalescer import Coalescer
 from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, citation_fields
 from app.chat.turns import Turn, TurnError, TurnState
 
+STALLED_AFTER = 10.0
+"""Seconds without a word from the assistant after which those who wait are told."""
+
 
 class Answer:
     """An answer on its way. `started` and `now` are seconds of one monotonic clock, `*_at` milliseconds of UTC."""
@@ -30,6 +33,8 @@ class Answer:
         self._citations: list[dict[str, Any]] = []
         self._finished: Finished | None = None
         self._first_piece_at: int | None = None
+        self._heard_at = started
+        self._stalled = False
         self.kept_seq = -1
         self.ended = False
 
@@ -38,6 +43,7 @@ class Answer:
         with self._lock:
             if self.ended:
                 return False
+            self._heard(now)
             if isinstance(event, Delta):
                 self._send(self._coalescer.add(sendable(event.text), now), utc)
             elif isinstance(event, Citation):
@@ -51,6 +57,13 @@ class Answer:
         with self._lock:
             if not self.ended:
                 self._send(self._coalescer.due(now), utc)
+
+    def watch(self, now: float) -> None:
+        """Tell once when the assistant has been silent for long."""
+        with self._lock:
+            if not (self.ended or self._stalled) and now - self._heard_at >= STALLED_AFTER:
+                self._stalled = True
+                self._listener.status(self.turn, "stalled")
 
     def unkept(self) -> tuple[str, str, int] | None:
         """(turn id, text, seq) if there are pieces past `kept_seq`, the last one that the journal has."""
@@ -87,6 +100,12 @@ class Answer:
             return streamed, False
         completed = sendable(completed)
         return completed, completed != streamed
+
+    def _heard(self, now: float) -> None:
+        self._heard_at = now
+        if self._stalled:
+            self._stalled = False
+            self._listener.status(self.turn, "answering" if self._pieces else "thinking")
 
     def _send(self, piece: str | None, utc: int) -> None:
         if piece is None:

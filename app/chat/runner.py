@@ -135,9 +135,11 @@ class Runner:
         answer.cancellation.cancel()
         recorded = self._record(turn)
         del self._answers[turn.id]
-        self._listener.finished(recorded)
-        self._queue.done(turn)
-        self.start_waiting()
+        try:
+            self._listener.finished(recorded)
+        finally:
+            self._queue.done(turn)
+            self.start_waiting()
         return True
 
     def _record(self, turn: Turn) -> Turn:
@@ -165,8 +167,8 @@ class Runner:
     def _tick_forever(self) -> None:
         kept_at = self._clock.seconds()
         while True:
+            self._some_running.clear()
             if not self._answers:
-                self._some_running.clear()
                 self._some_running.wait()
             self._clock.sleep(INTERVAL)
             try:
@@ -175,7 +177,7 @@ class Runner:
                 if now - kept_at >= KEEP_EVERY:
                     kept_at = now
                     self._keep()
-                    self._end_late(now)
+                    self._watch(now)
             except Exception:
                 log.exception("the clock of the running turns stumbled")
 
@@ -198,7 +200,8 @@ class Runner:
             if turn_id in self._answers:
                 self._answers[turn_id].kept_seq = seq
 
-    def _end_late(self, now: float) -> None:
+    def _watch(self, now: float) -> None:
         for answer in list(self._answers.values()):
+            answer.watch(now)
             if now - answer.started > self._limits.deadline:
                 self._spawn(lambda answer=answer: self._fail(answer, TOO_SLOW))  # type: ignore[misc]

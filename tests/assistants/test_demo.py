@@ -46,6 +46,7 @@ def test_the_answer_fits_the_question(question: str, part: str) -> None:
 def test_answers_vary_when_a_conversation_goes_on() -> None:
     demo = DemoAssistant(0)
     again = text_of(ask(demo, "and?", [Exchange("what?", "this")]))
+    assert "realtime" in text_of(ask(demo, "What is this?", [Exchange("what?", "this")]))
     assert again != text_of(ask(demo, "and?"))
 
 

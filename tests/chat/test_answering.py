@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.chat.answering import Answer, sendable
+from app.chat.answering import STALLED_AFTER, Answer, sendable
 from app.chat.interfaces import Citation, Delta, Finished
 from app.chat.turns import Turn, TurnError, TurnState
 from tests.fakes import Heard
@@ -98,6 +98,16 @@ def test_the_journal_is_offered_text_only_when_there_is_more_of_it() -> None:
     assert answer.unkept() == ("t", "ab", 1)
     answer.kept_seq = 1
     assert answer.unkept() is None
+
+
+def test_a_long_silence_is_told_once_and_its_end_too() -> None:
+    heard = Heard()
+    answer = answer_to(heard, "a")
+    answer.watch(now=STALLED_AFTER - 1)
+    answer.watch(now=STALLED_AFTER + 1)
+    answer.watch(now=STALLED_AFTER + 2)
+    answer.take(Delta("b"), now=STALLED_AFTER + 3, utc=1)
+    assert [what for name, _, what in heard.events if name == "status"] == ["answering", "stalled", "answering"]
 
 
 @pytest.mark.parametrize(

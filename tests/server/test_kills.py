@@ -69,3 +69,11 @@ def test_messages_sent_while_the_server_was_away_are_not_lost_or_doubled(start_s
         assert repeated["duplicate"] is True
         assert again.ask("hello")["state"] == "complete"
         assert len(again.call("history", {})["turns"]) == 2
+
+
+def test_a_worker_whose_master_was_killed_ends_too_and_frees_the_port(start_server: Start) -> None:
+    server = start_server()
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+    wait_until(lambda: server.status("/healthz") == 0, "the port is free", patience=15)

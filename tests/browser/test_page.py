@@ -1,0 +1,186 @@
+"""The chat page in a real browser, with the real server behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.running_server import RunningServer, wait_until
+from tests.wire.openai_server import OpenAIServer, Scenario
+
+pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+Start = Callable[..., RunningServer]
+
+ATTACK = """Hello <img src=x onerror="window.hacked=1"> <script>window.hacked=1</script>
+[click](javascript:window.hacked=1) ![picture](http://127.0.0.1:9/spy.png) <svg onload="window.hacked=1">
+<iframe srcdoc="<script>parent.hacked=1</script>"></iframe> <a href="data:text/html,x">data</a>
+
+**bold**"""
+
+
+class Shop:
+    """A site on an origin of its own, with one page."""
+
+    def __init__(self) -> None:
+        self.page = ""
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(site.page.encode())
+
+            def log_message(self, *_arguments: object) -> None:
+                """Quiet."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self.http.server_port}"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    site = Shop()
+    threading.Thread(target=site.http.serve_forever, daemon=True).start()
+    yield site
+    site.http.shutdown()
+    site.http.server_close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as server:
+        yield server
+
+
+def say(page: Page, text: str) -> None:
+    page.locator("[data-test=input]").fill(text)
+    page.locator("[data-test=input]").press("Enter")
+
+
+def turns(page: Page) -> Locator:
+    return page.locator("[data-test=turn]")
+
+
+def answer(page: Page) -> Locator:
+    return page.locator("[data-test=answer]").last
+
+
+def open_chat(page: Page, server: RunningServer) -> None:
+    page.goto(server.url)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
+
+
+def test_a_visitor_writes_and_watches_the_answer_arrive(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="40")
+    open_chat(page, server)
+    say(page, "How do I put it on my site?")
+    expect(answer(page)).to_contain_text("One tag puts")
+    assert turns(page).last.get_attribute("data-state") not in ("complete", "failed"), "it streams"
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(answer(page).locator("pre code").first).to_contain_text("<script src=")
+    expect(turns(page).last).to_contain_text("docs/embedding.md")
+
+
+def test_a_reload_in_mid_answer_brings_the_conversation_back(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="40")
+    open_chat(page, server)
+    say(page, "hello")
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    say(page, "What is this?")
+    expect(answer(page)).to_contain_text("realtime")
+    page.reload()
+    expect(turns(page)).to_have_count(2)
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(answer(page)).to_contain_text("This is a realtime chat server")
+    expect(answer(page)).to_contain_text("what is kept for more.")
+
+
+def test_the_stop_button_ends_the_answer(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="10")
+    open_chat(page, server)
+    say(page, "What is this?")
+    expect(answer(page)).to_contain_text("This is")
+    page.locator("[data-test=stop]").click()
+    expect(turns(page).last).to_have_attribute("data-state", "stopped")
+    expect(page.locator("[data-test=send]")).to_be_visible()
+
+
+def test_a_failure_is_shown_with_its_sentence(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_ANSWER="failing")
+    open_chat(page, server)
+    say(page, "hello")
+    expect(turns(page).last).to_have_attribute("data-state", "failed")
+    expect(page.locator("[data-test=error]").last).to_contain_text("asked to fail")
+
+
+def test_two_tabs_show_the_same(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="40")
+    open_chat(page, server)
+    other = page.context.new_page()
+    open_chat(other, server)
+    say(page, "hello")
+    for tab in (page, other):
+        expect(turns(tab)).to_have_count(1)
+        expect(turns(tab).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    assert answer(page).inner_text() == answer(other).inner_text()
+
+
+def test_the_page_goes_on_after_the_server_was_killed(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="10")
+    open_chat(page, server)
+    say(page, "What is this?")
+    expect(answer(page)).to_contain_text("This is")
+    server.kill_worker()
+    expect(turns(page).last).to_have_attribute("data-state", "interrupted", timeout=30_000)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
+    say(page, "hello")
+    expect(turns(page)).to_have_count(2)
+    expect(answer(page)).to_contain_text("built-in demo", timeout=20_000)
+
+
+def test_text_of_a_model_can_run_nothing_and_load_nothing(
+    start_server: Start, page: Page, upstream: OpenAIServer
+) -> None:
+    upstream.next(Scenario(say=ATTACK))
+    server = start_server(CHAT_MODEL="m", OPENAI_API_KEY="sk-x", OPENAI_BASE_URL=upstream.base_url)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_chat(page, server)
+    say(page, "<img src=x onerror='window.hacked=1'> attack me")
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
+    expect(answer(page).locator("strong")).to_have_text("bold")
+    page.reload()
+    expect(answer(page).locator("strong")).to_have_text("bold")
+    assert page.evaluate("window.hacked") is None
+    assert answer(page).locator("script, img, svg[onload], iframe, object, embed, style").count() == 0
+    links = [link.get_attribute("href") or "" for link in answer(page).locator("a").all()]
+    assert all(link.startswith(("http://", "https://", "mailto:", "#")) for link in links), links
+    strange = [url for url in asked if not url.startswith((server.url, server.url.replace("http", "ws")))]
+    assert strange == []
+
+
+def test_a_page_on_another_origin_embeds_the_chat_with_one_tag(start_server: Start, page: Page, shop: Shop) -> None:
+    server = start_server(CORS_ALLOWED_ORIGINS=shop.origin)
+    shop.page = f'<!doctype html><h1>Shop</h1><script src="{server.url}/static/chat-widget.js" defer></script>'
+    page.goto(shop.origin)
+    page.locator("assistant-chat").get_by_role("button").first.click()
+    say(page, "hello")
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    page.locator("[data-test=input]").press("Escape")
+    expect(page.locator("[data-test=input]")).to_be_hidden()
+
+
+def test_a_page_on_an_origin_that_is_not_allowed_gets_no_answer(start_server: Start, page: Page, shop: Shop) -> None:
+    server = start_server()
+    shop.page = f'<!doctype html><h1>Shop</h1><script src="{server.url}/static/chat-widget.js" defer></script>'
+    page.goto(shop.origin)
+    page.locator("assistant-chat").get_by_role("button").first.click()
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "offline")
+    wait_until(lambda: f"set CORS_ALLOWED_ORIGINS={shop.origin}" in server.log, "the log says what to set")

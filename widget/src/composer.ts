@@ -1,0 +1,98 @@
+/**
+ * Where the reader writes: a text field that grows, and the button that sends or stops.
+ * Enter sends, Shift+Enter breaks the line; a text that is too long is not sent and not lost.
+ */
+import { button, h } from "./element";
+import { texts } from "./texts";
+
+/** From this share of the limit on it says how much is left. */
+const NEARLY_FULL = 0.8;
+const MAX_HEIGHT = 180;
+
+export interface ComposerActions {
+  /** Returns false when the text was not taken and has to stay. */
+  send(text: string): boolean;
+  stop(): void;
+}
+
+export class Composer {
+  readonly element = h("form", { class: "composer" });
+  readonly input = h("textarea", {
+    "data-test": "input",
+    rows: "1",
+    dir: "auto",
+    "aria-label": texts.input,
+    placeholder: texts.placeholder,
+    enterkeyhint: "send",
+    autocomplete: "off",
+  });
+  readonly #send = button("send", texts.send, { class: "send", type: "submit", "data-test": "send" });
+  readonly #stop = button("stop", texts.stop, { class: "stop", "data-test": "stop", hidden: "" });
+  readonly #left = h("span", { class: "left", hidden: "" });
+  readonly #actions: ComposerActions;
+  #max = Infinity;
+  #running = false;
+
+  constructor(actions: ComposerActions) {
+    this.#actions = actions;
+    this.element.append(h("div", { class: "field" }, this.input, this.#left, this.#stop, this.#send));
+    this.element.addEventListener("submit", (event) => this.#onSubmit(event));
+    this.input.addEventListener("keydown", (event) => this.#onKey(event));
+    this.input.addEventListener("input", () => this.#onInput());
+    this.#stop.addEventListener("click", () => this.#actions.stop());
+    this.#onInput();
+  }
+
+  /** `running`: an answer is under way; the stop button takes the place of the send button. */
+  show(running: boolean, stopping: boolean, online: boolean, maxText: number): void {
+    const hadFocus = this.element.contains((this.element.getRootNode() as ShadowRoot).activeElement);
+    this.#running = running;
+    this.#max = maxText;
+    this.#stop.disabled = stopping || !online;
+    this.#arrange();
+    // The button under the reader's focus may just have gone: keep them in the form.
+    const active = (this.element.getRootNode() as ShadowRoot).activeElement;
+    if (hadFocus && !active) this.input.focus({ preventScroll: true });
+  }
+
+  #onSubmit(event: Event): void {
+    event.preventDefault();
+    const text = this.input.value.trim();
+    if (!text || !this.#actions.send(text)) return;
+    this.input.value = "";
+    this.#onInput();
+    this.input.focus({ preventScroll: true });
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    // An Enter that ends the composition of a word (Japanese, Chinese …) is not ours.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.element.requestSubmit();
+  }
+
+  #onInput(): void {
+    const length = charactersOf(this.input.value);
+    this.#left.hidden = length < this.#max * NEARLY_FULL;
+    this.#left.textContent = this.#left.hidden ? "" : texts.left(this.#max - length);
+    this.#left.classList.toggle("over", length > this.#max);
+    this.input.style.height = "auto";
+    if (this.input.scrollHeight) this.input.style.height = `${Math.min(this.input.scrollHeight, MAX_HEIGHT)}px`;
+    this.#arrange();
+  }
+
+  /** Stop stands alone while an answer runs, unless there is a text that could be sent into the queue. */
+  #arrange(): void {
+    const text = this.input.value.trim() !== "";
+    this.#stop.hidden = !this.#running;
+    this.#send.hidden = this.#running && !text;
+    this.#send.disabled = !text;
+  }
+}
+
+/** Characters as the server counts them: code points, not UTF-16 units. */
+export function charactersOf(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}

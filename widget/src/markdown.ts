@@ -1,0 +1,81 @@
+/**
+ * Markdown -> blocks -> inert nodes. Raw HTML in the text is shown as text, images become links.
+ * Knows nothing of streaming (answer.ts) and nothing of turns.
+ */
+import { Marked, type RendererObject, type Token } from "marked";
+import { safeLink, sanitised } from "./sanitise";
+
+export interface Block {
+  type: string;
+  raw: string;
+  /** Where the block ends in the text that was read, white space after it included. */
+  end: number;
+  token: Token;
+}
+
+const renderer: RendererObject = {
+  html({ text }) {
+    return escaped(text);
+  },
+  image({ href, text }) {
+    const label = escaped(text || href);
+    return safeLink(href) ? `<a href="${escaped(href)}">${label}</a>` : label;
+  },
+  link({ href, tokens }) {
+    const label = this.parser.parseInline(tokens);
+    return safeLink(href) ? `<a href="${escaped(href)}">${label}</a>` : label;
+  },
+  checkbox({ checked }) {
+    return checked ? "☑ " : "☐ ";
+  },
+};
+
+const marked = new Marked({ gfm: true, breaks: true, renderer });
+
+/** The text's top-level blocks. White space and link definitions belong to the block before them. */
+export function blocks(text: string): Block[] {
+  const found: Block[] = [];
+  let end = 0;
+  for (const token of lexed(text)) {
+    end += token.raw.length;
+    const last = found.at(-1);
+    if (token.type !== "space" && token.type !== "def") found.push({ type: token.type, raw: token.raw, end, token });
+    else if (last) last.end = end;
+  }
+  return found;
+}
+
+export function rendered(block: Block): Node {
+  return sanitised(htmlOf(block)) ?? plain(block.raw);
+}
+
+function plain(text: string): Node {
+  const paragraph = document.createElement("p");
+  paragraph.className = "plain";
+  paragraph.textContent = text.trim();
+  return paragraph;
+}
+
+function htmlOf({ type, raw, token }: Block): string {
+  // The top level of an HTML block has no paragraph of its own.
+  if (type === "html") return `<p>${escaped(raw)}</p>`;
+  return type === "text" ? escaped(raw) : marked.parser([token]);
+}
+
+/** Two thousand quotes in each other overflow the parser's stack: such a text is one block, as it stands. */
+function lexed(text: string): Token[] {
+  try {
+    return marked.lexer(text);
+  } catch {
+    return [{ type: "html", raw: text, text } as Token];
+  }
+}
+
+/** Definitions ("[1]: https://…") reach over blocks: a text with them is rendered as a whole in the end. */
+export function hasDefinitions(text: string): boolean {
+  return /^ {0,3}\[[^\]\n]+\]:/m.test(text);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

@@ -1,0 +1,186 @@
+/**
+ * One turn on the page: the question, the answer, what became of it, its sources and the thumbs.
+ * Shows what it is given and says what was pressed; decides nothing.
+ */
+import { AnswerView } from "./answer";
+import { button, h } from "./element";
+import type { Outgoing } from "./outbox";
+import { safeLink } from "./sanitise";
+import { texts } from "./texts";
+import { type Turn, isOpen } from "./turn";
+import type { Citation, Rating } from "./wire";
+
+export interface TurnActions {
+  rate(turnId: string, rating: Rating): void;
+  ask(text: string): void;
+  sendAgain(clientId: string): void;
+  discard(clientId: string): void;
+}
+
+const NOTES: Record<string, string> = {
+  stopped: texts.stopped,
+  interrupted: texts.interrupted,
+  failed: texts.failed,
+  truncated: texts.truncated,
+};
+
+/** What failed or was cut off by us is not the assistant's answer to be judged. */
+const RATEABLE = new Set(["complete", "truncated", "stopped"]);
+
+export class TurnView {
+  readonly element = h("article", { class: "turn", "data-test": "turn" });
+  readonly #question = h("div", { class: "question", "data-test": "question" });
+  readonly #reply = h("div", { class: "reply", "data-test": "answer" });
+  readonly #progress = h("p", { class: "progress" }, h("span", { class: "dots" }, h("i"), h("i"), h("i")), h("span"));
+  readonly #sources = h("ol", { class: "sources", "aria-label": texts.sources });
+  readonly #note = h("p", { class: "note" });
+  readonly #thumbs = h("div", { class: "thumbs" });
+  readonly #up = button("up", texts.good, { "data-test": "up" });
+  readonly #down = button("down", texts.bad, { "data-test": "down" });
+  readonly #answer = new AnswerView();
+  readonly #actions: TurnActions;
+  #shown: Turn | Outgoing | null = null;
+
+  constructor(actions: TurnActions) {
+    this.#actions = actions;
+    this.#reply.append(this.#answer.element);
+    this.#thumbs.append(this.#up, this.#down);
+    this.element.append(unseen(texts.you), this.#question, this.#note);
+    this.element.addEventListener("click", (event) => this.#onSource(event));
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") this.#onSource(event);
+    });
+    this.#up.addEventListener("click", () => this.#rate("up"));
+    this.#down.addEventListener("click", () => this.#rate("down"));
+  }
+
+  /** The answer as plain text, for announcing it. */
+  get spoken(): string {
+    return this.#answer.element.innerText;
+  }
+
+  showOutgoing(message: Outgoing, online: boolean): void {
+    const state = message.state === "waiting" && !online ? "offline" : message.state;
+    if (this.#shown === message && this.element.dataset["state"] === state) return;
+    this.#shown = message;
+    this.element.dataset["state"] = state;
+    this.element.dataset["turnId"] = "";
+    this.#question.textContent = message.text;
+    if (message.state === "refused") this.#showRefused(message);
+    else this.#say(state === "offline" ? texts.waiting : state === "waiting" ? texts.waitingTurn : texts.sending);
+  }
+
+  showTurn(turn: Turn): void {
+    if (this.#shown === turn) return;
+    this.#shown = turn;
+    this.element.dataset["state"] = turn.state;
+    this.element.dataset["turnId"] = turn.id;
+    this.#question.textContent = turn.question;
+    this.#question.title = when(turn.at);
+    if (!this.#reply.isConnected) this.#question.after(unseen(texts.assistant), this.#reply, this.#sources);
+    this.#showAnswer(turn);
+    this.#showNote(turn);
+  }
+
+  #showAnswer(turn: Turn): void {
+    const open = isOpen(turn);
+    if (open) this.#answer.stream(turn.answer);
+    else this.#answer.finish(turn.answer, turn.citations);
+    const busy = open && (turn.answer === "" || turn.activity !== "answering");
+    this.#reply.hidden = !busy && turn.answer === "";
+    if (busy) this.#showProgress(turn);
+    else this.#progress.remove();
+    this.#showSources(open ? [] : turn.citations);
+    this.#showThumbs(turn);
+  }
+
+  #showProgress(turn: Turn): void {
+    const words = turn.stopping ? texts.stopping : progressWords(turn);
+    this.#progress.lastElementChild!.textContent = words;
+    if (!this.#progress.isConnected) this.#reply.append(this.#progress);
+  }
+
+  #showSources(citations: readonly Citation[]): void {
+    this.#sources.hidden = citations.length === 0;
+    this.#sources.replaceChildren(...citations.map(source));
+  }
+
+  #showThumbs(turn: Turn): void {
+    const rateable = RATEABLE.has(turn.state) && turn.answer !== "";
+    if (!rateable) return this.#thumbs.remove();
+    this.#up.setAttribute("aria-pressed", String(turn.feedback === "up"));
+    this.#down.setAttribute("aria-pressed", String(turn.feedback === "down"));
+    if (!this.#thumbs.isConnected) this.element.append(this.#thumbs);
+  }
+
+  #showNote(turn: Turn): void {
+    const words = NOTES[turn.state];
+    if (!words) return this.#say(null);
+    const failed = turn.state === "failed" || turn.state === "interrupted";
+    const error = turn.error?.message;
+    if (!failed) return this.#say(error ?? words);
+    // The state in a word of ours, what happened in the server's.
+    this.#say(error ?? words, action(texts.askAgain, () => this.#actions.ask(turn.question)));
+    this.#note.dataset["test"] = "error";
+    this.#note.classList.add("bad");
+  }
+
+  #showRefused(message: Outgoing): void {
+    const { clientId } = message;
+    const again = action(texts.tryAgain, () => this.#actions.sendAgain(clientId), "retry");
+    this.#say(message.error?.message ?? texts.unanswered, again, action(texts.discard, () => this.#actions.discard(clientId)));
+    this.#note.dataset["test"] = "error";
+    this.#note.classList.add("bad");
+  }
+
+  #say(words: string | null, ...buttons: HTMLElement[]): void {
+    this.#note.className = "note";
+    delete this.#note.dataset["test"];
+    this.#note.hidden = words === null;
+    this.#note.replaceChildren(...(words === null ? [] : [h("span", {}, words), ...buttons]));
+  }
+
+  #rate(rating: Rating): void {
+    const turn = this.#shown;
+    if (turn && "feedback" in turn) this.#actions.rate(turn.id, turn.feedback === rating ? null : rating);
+  }
+
+  /** A mark in the text leads to its source below. */
+  #onSource(event: Event): void {
+    const n = (event.target as Element).closest("[data-source]")?.getAttribute("data-source");
+    if (!n) return;
+    event.preventDefault();
+    const item = [...this.#sources.children].find((child) => child.getAttribute("value") === n);
+    item?.scrollIntoView({ block: "nearest" });
+    (item?.querySelector("a") ?? (item as HTMLElement | undefined))?.focus();
+  }
+}
+
+function progressWords(turn: Turn): string {
+  if (turn.activity === "tool") return turn.detail || texts.tool;
+  if (turn.activity === "queued") return texts.queued;
+  return turn.activity === "stalled" ? texts.stalled : texts.thinking;
+}
+
+function source(citation: Citation): HTMLElement {
+  const label = citation.title || citation.filename || citation.url || texts.source(citation.n);
+  const href = safeLink(citation.url);
+  const item = h("li", { value: String(citation.n), tabindex: "-1" }, h("span", { class: "number" }, String(citation.n)));
+  item.append(href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, label) : h("span", {}, label));
+  return item;
+}
+
+function action(label: string, pressed: () => void, test = "action"): HTMLElement {
+  const element = h("button", { type: "button", class: "action", "data-test": test }, label);
+  element.addEventListener("click", pressed);
+  return element;
+}
+
+function unseen(words: string): HTMLElement {
+  return h("span", { class: "unseen" }, words);
+}
+
+function when(at: string): string {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString();
+}

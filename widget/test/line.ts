@@ -1,0 +1,50 @@
+/** A connection in memory: keeps what the chat asks and lets a test answer when it likes. */
+import { type Line, Unanswered } from "../src/connection";
+
+export interface Asked {
+  event: string;
+  payload: Record<string, unknown>;
+  answer(value: unknown): Promise<void>;
+  lose(): Promise<void>;
+}
+
+export class MemoryLine implements Line {
+  readonly asked: Asked[] = [];
+  reconnects = 0;
+  closed = false;
+
+  request(event: string, payload: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.asked.push({
+        event,
+        payload: payload as Record<string, unknown>,
+        answer: (value) => settled(() => resolve(value)),
+        lose: () => settled(() => reject(new Unanswered())),
+      });
+    });
+  }
+
+  reconnect(): void {
+    this.reconnects++;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  of(event: string): Asked[] {
+    return this.asked.filter((asked) => asked.event === event);
+  }
+
+  last(event: string): Asked {
+    const asked = this.of(event).at(-1);
+    if (!asked) throw new Error(`${event} was not asked`);
+    return asked;
+  }
+}
+
+/** Lets everything that waits for the answer run before the test goes on. */
+async function settled(act: () => void): Promise<void> {
+  act();
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
