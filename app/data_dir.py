@@ -68,6 +68,10 @@ class DataDir:
         """Those of `worker_ids` whose process is gone."""
         return [worker_id for worker_id in worker_ids if not self._lives(self._workers / worker_id)]
 
+    def neighbours(self, own_id: str) -> int:
+        """How many other workers live that use this folder."""
+        return sum(path.name != own_id and self._lives(path) for path in self._workers.iterdir())
+
     def sweep(self) -> None:
         """Remove the locks of dead workers."""
         for path in self._workers.iterdir():

@@ -16,6 +16,7 @@ from app import logs
 from app.assistants.choose import assistant_for
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
+from app.chat.turns import TurnState
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
 from app.settings import Settings, load, split_secrets
@@ -38,9 +39,9 @@ def create(settings: Settings) -> Flask:
     """The whole server as one WSGI application. Raises `SettingsError`, `JournalError`."""
     data_dir = DataDir(settings.data_dir)
     keys = split_secrets(settings.secret_key) or [data_dir.secret_key()]
-    journal = open_journal(data_dir)
-    assistant = assistant_for(settings)
     metrics = Metrics()
+    journal = open_journal(data_dir, metrics)
+    assistant = assistant_for(settings)
     ports = {settings.port, settings.fe_port} - {None}
     origins = Origins(settings.cors_allowed_origins, [port for port in ports if port])
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
@@ -55,16 +56,20 @@ def create(settings: Settings) -> Flask:
     return flask
 
 
-def open_journal(data_dir: DataDir) -> SqlJournal:
+def open_journal(data_dir: DataDir, metrics: Metrics) -> SqlJournal:
     """The journal, upgraded, with the turns of dead workers ended as interrupted."""
     with data_dir.alone():
         database = Database(data_dir.path / "journal.sqlite3")
         database.upgrade()
-        journal = SqlJournal(database, data_dir.new_worker())
+        own_id = data_dir.new_worker()
+        journal = SqlJournal(database, own_id)
         dead = data_dir.dead_workers(journal.owners_of_unfinished())
         ended = journal.interrupt(dead, utc()) if dead else 0
         data_dir.sweep()
+    if data_dir.neighbours(own_id):
+        log.warning("another server uses this DATA_DIR: a conversation works only with the server that it began on")
     if ended:
+        metrics.turns.labels(TurnState.INTERRUPTED).inc(ended)
         log.warning("%d turns of a worker that died are interrupted; their texts are kept", ended)
     return journal
 

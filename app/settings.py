@@ -1,8 +1,8 @@
 """Every environment variable, read and checked once at the start.
 
 Values come from the environment first, then from `.env` in the working directory. An empty value counts
-as not set. What is wrong stops the start with the variable's name and what to write instead; no value is
-ever printed, because some of them are secrets. `.env.example` shows them all; a test holds the two together.
+as not set. What is wrong stops the start with the variable's name and what to write instead; no secret
+is ever printed. `.env.example` shows them all; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -84,13 +84,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin (scheme://host, no path, no slash at the end)")
         return tuple(origin.lower() for origin in origins)
 
-    @field_validator("secret_key", "admin_token")
+    @field_validator("secret_key")
     @classmethod
-    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
-        for part in split_secrets(secret):
-            if len(part) < 16:
-                raise ValueError("it is shorter than 16 characters")
-        return secret
+    def _check_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if any(len(key) < 16 for key in split_secrets(keys)):
+            raise ValueError("a key of it is shorter than 16 characters")
+        return keys
+
+    @field_validator("admin_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < 16:
+            raise ValueError("it is shorter than 16 characters")
+        return token
 
     @field_validator("openai_base_url")
     @classmethod
@@ -167,12 +173,14 @@ def _is_origin(origin: str) -> bool:
 
 
 def _explain(error: ValidationError) -> list[str]:
-    lines = []
+    """One line for each wrong setting. Our own checks say what is wrong; for the rest it is enough what to write."""
+    lines: dict[str, str] = {}
     for problem in error.errors(include_input=False, include_url=False):
-        message = problem["msg"].removeprefix("Value error, ")
+        ours = problem["msg"].removeprefix("Value error, ") if problem["type"] == "value_error" else ""
         if not problem["loc"]:
-            lines.append(message)
+            lines[ours] = ours
             continue
         name = str(problem["loc"][0])
-        lines.append(f"{name.upper()}: {message}; write {Settings.model_fields[name].description}")
-    return lines
+        reason = f"{ours}; write" if ours else "write"
+        lines[name] = f"{name.upper()}: {reason} {Settings.model_fields[name].description}"
+    return list(lines.values())

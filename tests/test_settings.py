@@ -105,6 +105,7 @@ def test_who_answers_follows_from_what_is_set(
         ({"OPENAI_BASE_URL": "http://localhost:1/v1"}, "CHAT_MODEL"),
         ({"CHAT_MODEL": "m"}, "OPENAI_API_KEY"),
         ({"ASSISTANT": "responses", "OPENAI_API_KEY": "k"}, "CHAT_MODEL"),
+        ({"ASSISTANT": "another"}, "ASSISTANT"),
         ({"ASSISTANT_ID": "asst_1", "OPENAI_API_KEY": "k"}, "ASSISTANT_ID"),
     ],
 )

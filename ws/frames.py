@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import base64
 import io
+import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ws.packets import NAMESPACE
@@ -43,24 +45,26 @@ class CheckedFrames:
         frame = self._websocket.wait()
         return frame if frame is None or _is_frame(frame) else REFUSED_FRAME
 
+    def close(self) -> None:
+        """Say goodbye and end both directions, which wakes the green thread that waits in `wait`.
 
-class Silence:
-    """A log that drops what it is told."""
-
-    def write(self, _line: str) -> None:
-        """Say nothing."""
+        eventlet's own `close` takes the descriptor away under that thread; it would wait on, and an orderly
+        end of the server with it. The descriptor is closed by the WSGI server when the handler returns.
+        """
+        connection = getattr(self._websocket, "socket", None)
+        if connection is None:
+            self._websocket.close()
+            return
+        self._websocket._send_closing_frame(ignore_send_errors=True)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def checked_websocket(websocket_class: Any) -> Any:
     """The websocket class of an async mode, handing out checked frames."""
 
     def make(handler: Callable[[Any], Any], server: Any) -> Any:
-        def handle(websocket: Any) -> Any:
-            # eventlet complains about every websocket that the browser closed first.
-            websocket.log = Silence()
-            return handler(CheckedFrames(websocket))
-
-        return websocket_class(handle, server)
+        return websocket_class(lambda websocket: handler(CheckedFrames(websocket)), server)
 
     return make
 

@@ -32,7 +32,7 @@ worker_class = "eventlet"
 workers = 1
 # Clients of one worker; the default of 1000 leaves the next one hanging.
 worker_connections = 10_000
-keepalive = 5
+keepalive = 2
 graceful_timeout = 5
 # gunicorn would open a socket of its own under $HOME.
 control_socket_disable = True
@@ -51,25 +51,45 @@ def on_starting(server: Any) -> None:
     given = [address for address in server.cfg.bind if address != FROM_SETTINGS]
     addresses = given or [f"{settings.bind_host}:{settings.port}"]
     if settings.fe_port:
-        hosts = dict.fromkeys(address.rpartition(":")[0] for address in addresses if address.rpartition(":")[0])
+        tcp = [address for address in addresses if not address.startswith(("unix:", "fd:"))]
+        hosts = dict.fromkeys(address.rpartition(":")[0] for address in tcp) or [settings.bind_host]
         addresses += [f"{host}:{settings.fe_port}" for host in hosts]
     server.cfg.set("bind", list(dict.fromkeys(addresses)))
 
 
 def post_worker_init(worker: Any) -> None:
     """In the worker, when the application is loaded: say where the page is."""
-    ports = [listener.getsockname()[1] for listener in worker.sockets]
-    worker.wsgi.extensions["origins"].own_ports.update(ports)
-    for port in ports:
-        print(f"Chat page: http://localhost:{port}", flush=True)
-    threading.Thread(target=_end_with_master, args=(worker,), daemon=True).start()
+    addresses = [listener.getsockname() for listener in worker.sockets]
+    tcp = [address for address in addresses if isinstance(address, tuple)]
+    worker.wsgi.extensions["origins"].own_ports.update(address[1] for address in tcp)
+    for host, port in dict.fromkeys((_shown(address[0]), address[1]) for address in tcp):
+        print(f"Chat page: http://{host}:{port}", flush=True)
+    threading.Thread(target=_watch, args=(worker,), daemon=True).start()
 
 
-def _end_with_master(worker: Any) -> None:
-    """The eventlet worker does not notice that its master was killed, and would hold the port for ever."""
-    while os.getppid() == worker.ppid:
-        time.sleep(1)
+def worker_exit(_server: Any, worker: Any) -> None:
+    """In the worker, at its end: after SIGINT there is no time for `_watch`."""
+    application = getattr(worker, "wsgi", None)
+    if application is not None:
+        application.extensions["chat_shutdown"]()
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "127.0.0.1", "::", "::1"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _watch(worker: Any) -> None:
+    """End the worker's turns and connections when it is told to go, and the worker when its master is gone.
+
+    The eventlet worker itself waits for open websockets until it is killed, and does not notice that its
+    master was killed: it would hold the port for ever.
+    """
+    while worker.alive and os.getppid() == worker.ppid:
+        time.sleep(0.2)
     worker.alive = False
+    worker.wsgi.extensions["chat_shutdown"]()
 
 
 def _check(config: Any, async_mode: str) -> None:

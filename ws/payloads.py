@@ -60,7 +60,7 @@ def hello(auth: object) -> Hello:
         return Hello()
     fields = _fields(auth, "auth")
     protocol = fields.get("protocol")
-    if protocol is not None and protocol != 1:
+    if protocol is not None and not (_is_whole(protocol) and protocol == 1):
         raise _bad("auth.protocol must be 1: this server speaks version 1 of the chat protocol.")
     after = fields.get("after")
     if after is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -58,10 +59,27 @@ def add_socket(
     clients = Clients(tokens, journal, trust_client_ids=settings.trust_client_ids)
     namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
     manager.greet = namespace.greet
+    flask.extensions["chat_shutdown"] = partial(_shut_down, runner, socketio.server.eio)
     socketio.on_namespace(namespace)
     metrics.watch("chat_turns_running", "Turns that are being answered.", lambda: queue.running)
     metrics.watch("chat_turns_waiting", "Turns that wait for their start.", lambda: queue.waiting)
     return socketio
+
+
+def _shut_down(runner: Runner, engine: Any) -> None:
+    """The worker is going away: end its turns as interrupted, tell their clients, close all connections."""
+    runner.interrupt()
+    for connection in list(engine.sockets.values()):
+        connection.close(wait=False)
+
+
+def _quiet_logger(name: str) -> logging.Logger:
+    """A library's logger for faults only: at INFO it prints every packet with its text."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    # `Origins` says it better, with what to do.
+    logger.addFilter(lambda record: "accepted origin" not in record.getMessage())
+    return logger
 
 
 def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manager) -> SocketIO:
@@ -74,6 +92,8 @@ def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manag
         "cors_credentials": False,
         "max_http_buffer_size": MAX_BODY,
         "manage_session": False,
+        "logger": _quiet_logger("socketio"),
+        "engineio_logger": _quiet_logger("engineio"),
         "ping_interval": 25,
         "ping_timeout": 20,
     }

@@ -33,7 +33,7 @@ REFUSED = "The assistant could not answer this message."
 SENTENCES = {
     Code.ASSISTANT_UNAVAILABLE: UNAVAILABLE,
     Code.ASSISTANT_BUSY: "The assistant is busy at the moment. Please try again shortly.",
-    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Its operator has been told.",
+    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell whoever runs it.",
     Code.ASSISTANT_REFUSED: REFUSED,
     Code.CONTENT_FILTERED: "The assistant may not answer this message.",
     Code.CONTEXT_TOO_LONG: "This conversation has become too long. Please begin a new one.",
@@ -80,10 +80,11 @@ def translated() -> Iterator[None]:
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=type(error).__name__) from error
 
 
-def upstream_error(code: object, status: int | None = None, request_id: str | None = None) -> AssistantError:
+def upstream_error(code: object, status: int | None = None, *, request_id: str | None = None) -> AssistantError:
     """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret."""
     ours = BY_UPSTREAM_CODE.get(str(code)) or BY_STATUS.get(status or 0, Code.ASSISTANT_UNAVAILABLE)
-    detail = f"status {status}, code {str(code)[:60]}, request {request_id}"
+    known = {"status": status, "code": str(code)[:60] if code else None, "request": request_id}
+    detail = ", ".join(f"{name} {value}" for name, value in known.items() if value)
     return AssistantError(ours, SENTENCES[ours], detail=detail)
 
 
@@ -103,9 +104,9 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
                     event = _fields(data)
                     if event is not None:
                         yield name or str(event.get("type", "")), event
-        except (httpx2.HTTPError, httpx2.StreamError, OSError):
+        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             if not cancellation.cancelled:
-                raise
+                raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=type(error).__name__) from error
         except ValueError as error:
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=str(error)) from error
 

@@ -95,11 +95,13 @@ class _Reading:
         status = response.get("status")
         reason = _mapping(response.get("incomplete_details")).get("reason")
         if status == "failed":
-            raise upstream_error(_mapping(response.get("error")).get("code"), request_id=response.get("id"))
+            raise upstream_error(_mapping(response.get("error")).get("code"))
         if status not in ("completed", "incomplete"):
             raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail=f"status {str(status)[:40]}")
         if reason == "content_filter":
             raise AssistantError(Code.CONTENT_FILTERED, SENTENCES[Code.CONTENT_FILTERED], detail="incomplete")
+        if _calls_a_function(response):
+            raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="it called a function, and there is none")
         parts = _answer_parts(response)
         for part in parts:
             for annotation in part.get("annotations") or ():
@@ -130,11 +132,20 @@ def _input(question: Question) -> list[Any]:
     return [*messages, {"role": "user", "content": question.text}]
 
 
+def _output(response: dict[str, Any]) -> list[dict[str, Any]]:
+    output = response.get("output")
+    return [_mapping(item) for item in output] if isinstance(output, list) else []
+
+
+def _calls_a_function(response: dict[str, Any]) -> bool:
+    return any(item.get("type") == "function_call" for item in _output(response))
+
+
 def _answer_parts(response: dict[str, Any]) -> list[dict[str, Any]]:
     """The text parts of the answer's messages, as the completed response has them."""
-    output = response.get("output")
-    items = [_mapping(item) for item in output] if isinstance(output, list) else []
-    messages = [item for item in items if item.get("type") == "message" and item.get("phase") != "commentary"]
+    messages = [
+        item for item in _output(response) if item.get("type") == "message" and item.get("phase") != "commentary"
+    ]
     parts = [_mapping(part) for item in messages for part in item.get("content") or ()]
     return [part for part in parts if part.get("type") == "output_text"]
 

@@ -70,7 +70,7 @@ class Conversations:
         self._journal.request_stop(turn.id, self._utc())
         waiting = self._queue.withdraw(turn.id)
         if waiting is not None:
-            self._runner.end_waiting(waiting)
+            self._runner.end_waiting(waiting, TurnState.STOPPED)
             return TurnState.STOPPED
         self._runner.stop(turn)
         return self.turn(identity, turn.id).state

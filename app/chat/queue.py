@@ -77,6 +77,11 @@ class TurnQueue:
                 self._forget(turn)
             return turn
 
+    def withdraw_all(self) -> list[Turn]:
+        """Take every waiting turn out."""
+        withdrawn = (self.withdraw(turn_id) for turn_id in list(self._waiting))
+        return [turn for turn in withdrawn if turn is not None]
+
     def done(self, turn: Turn) -> None:
         """A running turn has ended."""
         with self._lock:

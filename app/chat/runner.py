@@ -77,10 +77,16 @@ class Runner:
         answer = self._answers.get(turn.id)
         return answer is not None and self._finish(answer, TurnState.STOPPED)
 
-    def end_waiting(self, turn: Turn) -> None:
-        """End a turn as stopped that was withdrawn from the queue before it ran."""
-        stopped = replace(turn, state=TurnState.STOPPED, finished_at=self._clock.utc())
-        self._listener.finished(self._record(stopped))
+    def end_waiting(self, turn: Turn, state: TurnState) -> None:
+        """End a turn that was withdrawn from the queue before it ran."""
+        self._listener.finished(self._record(replace(turn, state=state, finished_at=self._clock.utc())))
+
+    def interrupt(self) -> None:
+        """End every turn of this worker as interrupted: it is going away."""
+        for turn in self._queue.withdraw_all():
+            self.end_waiting(turn, TurnState.INTERRUPTED)
+        for answer in list(self._answers.values()):
+            self._finish(answer, TurnState.INTERRUPTED)
 
     def _run(self, turn: Turn) -> None:
         answer = Answer(turn, self._listener, self._clock.seconds())

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
+NAMED = re.compile(r"https?://[a-z0-9.\[\]:-]{1,200}")
 REMEMBERED = 100
 """Refused origins that are logged, each once; a flood of made-up ones does not fill the log."""
 
@@ -55,9 +56,12 @@ class Origins:
         if origin in self._refused or len(self._refused) >= REMEMBERED:
             return
         self._refused.add(origin)
-        shown = origin[:200].encode("ascii", "backslashreplace").decode().replace("\n", " ")
-        line = ",".join([*self._allowed, shown])
-        log.warning("a page of %s was refused; to allow it, set CORS_ALLOWED_ORIGINS=%s", shown, line)
+        shown = origin[:200].encode("unicode_escape").decode()
+        if NAMED.fullmatch(origin):
+            line = ",".join([*self._allowed, origin])
+            log.warning("a page of %s was refused; to allow it, set CORS_ALLOWED_ORIGINS=%s", shown, line)
+        else:
+            log.warning("a page of %s was refused; that is no address that could be allowed", shown)
 
 
 def _pattern(origin: str) -> str:

@@ -179,6 +179,7 @@ def test_two_thousand_deltas_in_one_write_arrive(upstream: OpenAIServer, respons
         (Scenario(ending="failed", code="server_error"), "assistant_unavailable"),
         (Scenario(ending="content_filter"), "content_filtered"),
         (Scenario(ending="cancelled"), "assistant_refused"),
+        (Scenario(tools=1), "assistant_refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.status or value.ending or value.body}",
 )

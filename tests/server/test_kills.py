@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,9 @@ pytestmark = pytest.mark.server
 Start = Callable[..., RunningServer]
 
 
-def kept_text(data: Path, turn_id: str) -> str:
+def kept(data: Path, turn_id: str, column: str) -> str:
     with sqlite3.connect(data / "journal.sqlite3") as journal:
-        return str(journal.execute("SELECT answer FROM turns WHERE id = ?", (turn_id,)).fetchone()[0])
+        return str(journal.execute(f"SELECT {column} FROM turns WHERE id = ?", (turn_id,)).fetchone()[0])
 
 
 @pytest.mark.parametrize("victim", ["server", "worker"])
@@ -26,7 +28,7 @@ def test_a_killed_answer_is_interrupted_with_its_text(start_server: Start, tmp_p
     server = start_server(DEMO_PACE="20")
     client = ChatClient(server.url)
     turn_id, waiting = client.say("What is this?"), client.say("and then?")
-    wait_until(lambda: kept_text(tmp_path / "data", turn_id), "some of the text is kept")
+    wait_until(lambda: kept(tmp_path / "data", turn_id, "answer"), "some of the text is kept")
     token, seen = client.token, "".join(piece["text"] for piece in client.pieces(turn_id))
     if victim == "server":
         server.kill()
@@ -53,8 +55,28 @@ def test_a_neighbour_on_the_same_data_folder_keeps_its_running_turns(start_serve
     with ChatClient(server.url) as client:
         turn_id = client.say("What is this?")
         client.wait_for_pieces(turn_id, 2)
-        start_server(DEMO_PACE="0")
+        neighbour = start_server(DEMO_PACE="0")
         assert client.whole(turn_id)["state"] == "complete"
+    assert "another server uses this DATA_DIR" in neighbour.log
+
+
+@pytest.mark.parametrize("signal", [signal.SIGTERM, signal.SIGINT], ids=lambda signal: signal.name)
+def test_an_orderly_end_keeps_all_of_a_running_answer(
+    start_server: Start, tmp_path: Path, signal: signal.Signals
+) -> None:
+    server = start_server(DEMO_PACE="20")
+    client = ChatClient(server.url)
+    turn_id, waiting = client.say("What is this?"), client.say("and then?")
+    client.wait_for_pieces(turn_id, 3)
+    assert server.process is not None
+    server.process.send_signal(signal)
+    begun = time.monotonic()
+    server.process.wait(20)
+    assert time.monotonic() - begun < 4
+    seen = "".join(piece["text"] for piece in client.pieces(turn_id))
+    client.close()
+    assert kept(tmp_path / "data", turn_id, "state") == kept(tmp_path / "data", waiting, "state") == "interrupted"
+    assert kept(tmp_path / "data", turn_id, "answer").startswith(seen)
 
 
 def test_messages_sent_while_the_server_was_away_are_not_lost_or_doubled(start_server: Start) -> None:

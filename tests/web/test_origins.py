@@ -62,11 +62,20 @@ def test_a_refused_origin_is_logged_once_with_the_line_to_add(caplog: pytest.Log
     assert "CORS_ALLOWED_ORIGINS=https://a.example.com,https://b.example.com" in caplog.text
 
 
+def test_an_origin_that_cannot_be_listed_gets_no_line_to_add(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for origin in ("null", "https://a.example.com,*", "https://a b"):
+            Origins(()).allows(origin, HERE)
+    assert len(caplog.records) == 3
+    assert "CORS_ALLOWED_ORIGINS" not in caplog.text
+
+
 def test_a_flood_of_origins_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     origins = Origins(())
     with caplog.at_level(logging.WARNING):
         for number in range(3 * REMEMBERED):
             origins.allows(f"https://{number}.example.com", HERE)
+        origins.allows("null", HERE)
         origins.allows("https://evil.example.com\nINFO all is well", HERE)
     assert len(caplog.records) == REMEMBERED
     assert "\nINFO" not in caplog.text
