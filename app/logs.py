@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 
 LEVELS = ("debug", "info", "warning", "error")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class OneLine(logging.Formatter):
+    """Plain lines. What came from outside cannot begin a line of its own: control characters are shown as escapes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), record.message)
+        return super().formatMessage(record)
 
 
 def configure(level: str) -> None:
@@ -12,7 +22,9 @@ def configure(level: str) -> None:
 
     The libraries' own loggers stay at WARNING: at DEBUG some of them print whole request bodies.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], force=True)
     for name in ("app", "ws"):
         logging.getLogger(name).setLevel(level.upper())
     for name in ("openai", "httpx2", "httpcore2", "sqlalchemy", "alembic"):

@@ -47,7 +47,7 @@ def create(settings: Settings) -> Flask:
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     flask.extensions["origins"] = origins
     checks = {"journal": lambda: journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
-    add_routes(flask, origins=origins, metrics=metrics, admin_token=settings.admin_token, checks=checks)
+    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks)
     add_socket(
         flask, settings, origins=origins, metrics=metrics, tokens=Tokens(keys, int(settings.token_days * DAY)),
         journal=journal, assistant=assistant,

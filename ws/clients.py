@@ -67,7 +67,8 @@ class Clients:
         identity = client.identity
         if not identity.by_client:
             return
-        if conversation not in (None, identity.conversation) or user_id not in (None, identity.user_id):
+        claims = ((conversation, identity.conversation), (user_id, identity.user_id))
+        if any(claim is not None and payloads.well_formed_uuid(claim) != own for claim, own in claims):
             raise ChatError(Code.NOT_YOURS, "These ids are not the ones that this connection was opened with.")
 
     def _opened_by_token(self, hello: Hello) -> Client | None:

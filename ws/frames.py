@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import base64
 import io
-import socket
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from ws.packets import NAMESPACE
@@ -42,22 +40,12 @@ class CheckedFrames:
         return getattr(self._websocket, name)
 
     def wait(self) -> Any:
-        frame = self._websocket.wait()
+        try:
+            frame = self._websocket.wait()
+        except Exception:
+            # Not a message at all. During an upgrade the library reads outside its own `try`.
+            return None
         return frame if frame is None or _is_frame(frame) else REFUSED_FRAME
-
-    def close(self) -> None:
-        """Say goodbye and end both directions, which wakes the green thread that waits in `wait`.
-
-        eventlet's own `close` takes the descriptor away under that thread; it would wait on, and an orderly
-        end of the server with it. The descriptor is closed by the WSGI server when the handler returns.
-        """
-        connection = getattr(self._websocket, "socket", None)
-        if connection is None:
-            self._websocket.close()
-            return
-        self._websocket._send_closing_frame(ignore_send_errors=True)
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
 
 
 def checked_websocket(websocket_class: Any) -> Any:
@@ -69,15 +57,19 @@ def checked_websocket(websocket_class: Any) -> Any:
     return make
 
 
-class CheckedPolling:
-    """WSGI middleware: looks at polling POSTs under `path` before Engine.IO does."""
+class CheckedRequests:
+    """WSGI middleware: looks at the requests under `path` before Engine.IO does."""
 
     def __init__(self, application: Application, path: str = "/socket.io") -> None:
         self._application = application
         self._path = path
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO", "").startswith(self._path):
+        if not environ.get("PATH_INFO", "").startswith(self._path):
+            return self._application(environ, start_response)
+        # No compression: it costs more than it saves on short pieces, and its options can raise.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if environ["REQUEST_METHOD"] == "POST":
             body = _body(environ)
             if body is None:
                 headers = [("Content-Type", "text/plain"), ("Connection", "close")]
@@ -97,7 +89,7 @@ def _body(environ: dict[str, Any]) -> bytes | None:
         frames = body.decode().split(SEPARATOR)
     except ValueError:
         return None
-    return body if len(frames) <= MAX_PACKETS and all(map(_is_frame, frames)) else None
+    return body if len(frames) <= MAX_PACKETS and all(map(_is_polled, frames)) else None
 
 
 def _is_frame(frame: str | bytes) -> bool:
@@ -105,7 +97,12 @@ def _is_frame(frame: str | bytes) -> bool:
         return True
     if frame[:1] == "b":
         return _is_base64(frame[1:])
-    return frame[:1] in (CLOSE, PING, PONG, MESSAGE, UPGRADE) and frame[:1] != ""
+    return frame[:1] in {CLOSE, PING, PONG, MESSAGE, UPGRADE}
+
+
+def _is_polled(frame: str) -> bool:
+    # A ping belongs to the upgrade; by polling the library would wait for a poll that never comes.
+    return _is_frame(frame) and frame[0] != PING
 
 
 def _is_base64(text: str) -> bool:

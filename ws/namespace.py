@@ -130,7 +130,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         )
         return {"ok": True, "turns": [turn_payload(turn) for turn in turns], "more": more}
 
-    def _new_conversation(self, sid: str, *_arguments: Any) -> Answer:
+    def _new_conversation(self, sid: str, *arguments: Any) -> Answer:
+        payloads.nothing(arguments)
         self._leave(sid, self._clients.get(sid))
         client = self._clients.begin_new_conversation(sid)
         self._join(sid, client)

@@ -11,6 +11,7 @@ The packet format: https://github.com/socketio/socket.io-protocol
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, TypeGuard
 
 from socketio import packet
@@ -20,6 +21,11 @@ REFUSED = "\0refused"
 """The name of the event that stands in for a packet that was not understood. No client can send it."""
 
 RESERVED = ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
+OUTGOING = object()
+"""Stands for no encoded packet: `None` is what Engine.IO makes of the message `null`."""
+
+UNKNOWN = "/unknown"
+NAMESPACE_NAME = re.compile(r"/[\x21-\x7e]{0,100}")
 FROM_CLIENTS = (packet.CONNECT, packet.DISCONNECT, packet.EVENT, packet.ACK)
 
 
@@ -48,21 +54,36 @@ class CheckedPacket(packet.Packet):  # type: ignore[misc]
     json = StrictJson
     uses_binary_events = False
 
-    def decode(self, encoded_packet: str | bytes) -> int:
-        self.packet_type, self.namespace, self.id, self.data = packet.EVENT, NAMESPACE, None, None
-        try:
-            attachments = 0 if isinstance(encoded_packet, bytes) else super().decode(encoded_packet)
-        except (ValueError, IndexError, TypeError):
-            # The type, the namespace and the id may have been read before the fault: an acknowledgement still fits.
-            attachments, self.data = 0, None
-            self.packet_type = packet.EVENT
-        if attachments or self.packet_type not in FROM_CLIENTS:
-            self.packet_type, self.data = packet.EVENT, None
+    def __init__(self, *fields: Any, encoded_packet: object = OUTGOING, **named: Any) -> None:
+        super().__init__(*fields, **named)
+        if encoded_packet is not OUTGOING:
+            self.decode(encoded_packet)
+
+    def decode(self, encoded_packet: object) -> int:
+        """Engine.IO hands over text, bytes, or whatever JSON value it took a message for; only text is a packet."""
+        self.packet_type, self.id, self.data = packet.EVENT, None, None
+        understood = isinstance(encoded_packet, str) and self._decode_text(encoded_packet)
+        if not understood or self.packet_type not in FROM_CLIENTS:
+            # Only an event's id waits for an acknowledgement, and no client counts that far.
+            waits = self.packet_type in (packet.EVENT, packet.BINARY_EVENT) and (self.id or 0) < 2**53
+            self.id = self.id if waits else None
+            self.packet_type, self.namespace, self.data = packet.EVENT, NAMESPACE, None
         if self.packet_type == packet.EVENT:
             data: list[Any] = self.data if _is_event(self.data) else [REFUSED]
             name = data[0] if self.id is not None else Unacknowledged(data[0])
             self.data = [name, *data[1:]]
         return 0
+
+    def _decode_text(self, text: str) -> bool:
+        """Whether `text` is a packet without attachments. The id stays known even if what follows is not JSON."""
+        try:
+            attachments: int = super().decode(text)
+        except (ValueError, IndexError, TypeError):
+            return False
+        if self.namespace is not None and not NAMESPACE_NAME.fullmatch(self.namespace):
+            # The library sends it back in its refusal, which has to be possible.
+            self.namespace = UNKNOWN
+        return attachments == 0
 
 
 def _is_event(data: object) -> TypeGuard[list[Any]]:

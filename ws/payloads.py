@@ -18,6 +18,7 @@ from app.errors import ChatError, Code
 CLIENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 MAX_COMMENT = 2000
 MAX_PAGE = 1000
+MAX_FIELDS = 50
 MAX_TURNS = 50
 """Turns that one `history` may ask for."""
 
@@ -80,7 +81,7 @@ def message(arguments: tuple[Any, ...], max_text: int) -> UserMessage:
     client_id = _text(fields, "client_id", 100)
     if client_id is not None and not CLIENT_ID.fullmatch(client_id):
         raise _bad("client_id must be 1 to 100 printable ASCII characters without spaces.")
-    context = _fields(fields.get("context") or {}, "context")
+    context = {} if fields.get("context") is None else _fields(fields["context"], "context")
     return UserMessage(
         text,
         client_id or str(uuid.uuid4()),
@@ -114,6 +115,12 @@ def rating(arguments: tuple[Any, ...]) -> Rating:
     return Rating(_turn_id(fields, "turn_id"), value, _text(fields, "comment", MAX_COMMENT))
 
 
+def nothing(arguments: tuple[Any, ...]) -> None:
+    """An event whose object has no fields that count."""
+    if arguments:
+        _only(arguments)
+
+
 def history(arguments: tuple[Any, ...]) -> Page:
     fields = _only(arguments) if arguments else {}
     limit = fields.get("limit", 20)
@@ -140,6 +147,8 @@ def _only(arguments: tuple[Any, ...]) -> dict[str, Any]:
 def _fields(value: object, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _bad(f"{name} must be an object.")
+    if len(value) > MAX_FIELDS:
+        raise _bad(f"{name} has more than {MAX_FIELDS} fields.")
     return value
 
 

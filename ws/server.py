@@ -22,7 +22,7 @@ from app.web.metrics import Metrics
 from app.web.origins import Origins
 from ws.clients import Clients
 from ws.emitter import Emitter
-from ws.frames import MAX_BODY, CheckedPolling, checked_websocket
+from ws.frames import MAX_BODY, CheckedRequests, checked_websocket
 from ws.live import MemoryReplay
 from ws.namespace import ChatNamespace
 from ws.packets import NAMESPACE, CheckedPacket, StrictJson
@@ -36,9 +36,14 @@ class GreetingManager(Manager):  # type: ignore[misc]
 
     greet: Callable[[str], None]
 
+    def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
+        # A CONNECT packet can come right behind the end of its connection.
+        return super().pre_connect(eio_sid, namespace) if eio_sid in self.server.environ else None
+
     def connect(self, sid: str, namespace: str) -> str:
         sid = str(super().connect(sid, namespace))
-        self.greet(sid)
+        if namespace == NAMESPACE:
+            self.greet(sid)
         return sid
 
 
@@ -86,6 +91,7 @@ def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manag
     options: dict[str, Any] = {
         "async_mode": settings.async_mode,
         "client_manager": manager,
+        "namespaces": [NAMESPACE],
         "serializer": CheckedPacket,
         "json": StrictJson,
         "cors_allowed_origins": origins.allows,
@@ -98,7 +104,11 @@ def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manag
         "ping_timeout": 20,
     }
     socketio = SocketIO(flask, **options)
+    if settings.async_mode == "eventlet":
+        from ws.eventlet_websocket import mend
+
+        mend()
     engine = socketio.server.eio
     engine._async = {**engine._async, "websocket": checked_websocket(engine._async["websocket"])}
-    flask.wsgi_app = CheckedPolling(flask.wsgi_app)  # type: ignore[method-assign]
+    flask.wsgi_app = CheckedRequests(flask.wsgi_app)  # type: ignore[method-assign]
     return socketio

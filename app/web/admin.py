@@ -20,8 +20,8 @@ def operators_only(token: SecretStr | None) -> Callable[[Route], Route]:
         def guarded() -> Response:
             if token is None:
                 abort(404)
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-            if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            given = request.headers.get("Authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
                 return Response("Authorization: Bearer <ADMIN_TOKEN> is needed.\n", 401, {"WWW-Authenticate": "Bearer"})
             return route()
 

@@ -24,12 +24,8 @@ class Origins:
     def __init__(self, allowed: Sequence[str], own_ports: Sequence[int] = ()) -> None:
         self.own_ports: set[int] = set(own_ports)
         self._allowed = allowed
-        self._patterns = [re.compile(pattern) for pattern in self.patterns()]
+        self._patterns = [re.compile(_pattern(origin)) for origin in allowed]
         self._refused: set[str] = set()
-
-    def patterns(self) -> list[str]:
-        """The allowed origins as regular expressions, each for a whole origin."""
-        return [_pattern(origin) for origin in self._allowed]
 
     def allows(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
         """Whether a page of `origin` may connect by this request. Without an origin it is no page."""
@@ -43,14 +39,12 @@ class Origins:
 
     def _is_own(self, origin: str, environ: Mapping[str, Any]) -> bool:
         host = str(environ.get("HTTP_HOST", "")).lower()
-        page = urlsplit(origin)
-        if page.netloc == host:
-            return True
         try:
+            page, own = urlsplit(origin), urlsplit(f"//{host}")
             port = page.port or {"http": 80, "https": 443}.get(page.scheme)
+            return page.netloc == host or (page.hostname == own.hostname and port in self.own_ports)
         except ValueError:
             return False
-        return page.hostname == urlsplit(f"//{host}").hostname and port in self.own_ports
 
     def _tell(self, origin: str) -> None:
         if origin in self._refused or len(self._refused) >= REMEMBERED:
