@@ -143,7 +143,7 @@ def test_a_token_that_opens_nothing_begins_a_new_conversation_and_says_so(shared
     with ChatClient(shared_server.url) as client:
         client.ask("hello")
         token, conversation = client.token, client.session["conversation_uuid"]
-    with ChatClient(shared_server.url, auth={"token": token[:-2] + "xx"}) as forged:
+    with ChatClient(shared_server.url, auth={"token": token[:-9] + "a-forged-one"}) as forged:
         assert forged.session["renewed"] == "invalid"
         assert forged.session["turns"] == []
         assert forged.session["conversation_uuid"] != conversation
