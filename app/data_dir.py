@@ -30,15 +30,20 @@ class DataDir:
         try:
             if not path.exists():
                 self._make_key(path)
-            return path.read_text(encoding="ascii").strip()
+            key = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"SECRET_KEY: {path.name} in DATA_DIR cannot be used; set SECRET_KEY") from error
+        if len(key) < 16:
+            raise SettingsError(f"SECRET_KEY: {path.name} in DATA_DIR is damaged; remove it, or set SECRET_KEY")
+        return key
 
     def _make_key(self, path: Path) -> None:
         # Written whole under another name, then linked: two servers that start at once get the same key.
         draft = path.with_name(f"secret_key.{uuid.uuid4().hex}")
         with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(draft, path)
         except FileExistsError:

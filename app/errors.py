@@ -31,6 +31,7 @@ class Code(StrEnum):
     ASSISTANT_MISCONFIGURED = "assistant_misconfigured"
     CONTENT_FILTERED = "content_filtered"
     CONTEXT_TOO_LONG = "context_too_long"
+    ASSISTANT_QUOTA = "assistant_quota"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERNAL = "internal"
 
@@ -65,8 +66,28 @@ class JournalError(ChatError):
 
 
 class AssistantError(ChatError):
-    """The assistant did not answer. `detail` never leaves the server."""
+    """The assistant did not answer. `detail` never leaves the server.
 
-    def __init__(self, code: Code, message: str, *, detail: str = "", retry_after: float | None = None) -> None:
+    `transient`: the same request may work in a moment. `answered`: the other side said so itself; otherwise
+    the connection was lost, and whether the request was carried out is not known. `no_such_route`: the
+    server does not have this API at all. `no_such_object`: it does not know what the request names.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        detail: str = "",
+        retry_after: float | None = None,
+        transient: bool = False,
+        answered: bool = True,
+        no_such_route: bool = False,
+        no_such_object: bool = False,
+    ) -> None:
         super().__init__(code, message, retry_after=retry_after)
         self.detail = detail
+        self.transient = transient
+        self.answered = answered
+        self.no_such_route = no_such_route
+        self.no_such_object = no_such_object

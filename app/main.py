@@ -40,6 +40,7 @@ def create(settings: Settings) -> Flask:
     data_dir = DataDir(settings.data_dir)
     keys = split_secrets(settings.secret_key) or [data_dir.secret_key()]
     metrics = Metrics()
+    metrics.expect(state for state in TurnState if state.final)
     journal = open_journal(data_dir, metrics)
     assistant = assistant_for(settings)
     ports = {settings.port, settings.fe_port} - {None}

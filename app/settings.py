@@ -7,16 +7,19 @@ is ever printed. `.env.example` shows them all; a test holds the two together.
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 
-AssistantName = Literal["demo", "responses"]
+AssistantName = Literal["demo", "responses", "chat", "threads"]
 
 
 class Settings(BaseSettings):
@@ -44,13 +47,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="a folder that the server may write to, such as ./data")
 
     # Who answers
-    assistant: Literal["auto"] | AssistantName = Field("auto", description="auto, demo or responses")
+    assistant: Literal["auto"] | AssistantName = Field("auto", description="auto, demo, responses, chat or threads")
+    chat_state: Literal["history", "conversation"] = Field("history", description="history or conversation")
     chat_model: str | None = Field(None, description="the name of a model, such as gpt-5-mini or llama3.2")
     openai_api_key: SecretStr | None = Field(None, description="the key of the OpenAI-compatible service")
     openai_base_url: str | None = Field(None, description="an address such as http://localhost:11434/v1")
-    assistant_id: str | None = Field(None, description="nothing: use CHAT_MODEL")
+    assistant_id: str | None = Field(None, description="the id of an assistant of a compatible server, such as asst_…")
     chat_instructions: str | None = Field(None, description="a text that tells the model how to answer")
     chat_instructions_file: Path | None = Field(None, description="the path of a readable UTF-8 text file")
+    chat_vector_store_ids: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="ids of vector stores separated by commas, such as vs_1,vs_2"
+    )
     chat_max_output_tokens: int | None = Field(None, ge=16, description="a whole number from 16 on, such as 2000")
     chat_history_chars: int = Field(48_000, ge=0, description="a whole number of characters, such as 48000")
     demo_pace: float = Field(30, ge=0, le=10_000, description="words a second, such as 30; 0 is at once")
@@ -69,9 +76,9 @@ class Settings(BaseSettings):
     async_mode: Literal["eventlet", "threading"] = Field("eventlet", description="eventlet or threading")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
 
-    @field_validator("cors_allowed_origins", mode="before")
+    @field_validator("cors_allowed_origins", "chat_vector_store_ids", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -98,6 +105,15 @@ class Settings(BaseSettings):
             raise ValueError("it is shorter than 16 characters")
         return token
 
+    @field_validator("openai_api_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+            raise ValueError("it has characters that no key has")
+        if key is not None and key.get_secret_value().startswith("<"):
+            raise ValueError("that is a placeholder")
+        return key
+
     @field_validator("openai_base_url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
@@ -107,31 +123,48 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_assistant(self) -> Self:
+        who = self.who_answers
         configured = [n for n in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ASSISTANT_ID") if getattr(self, n.lower())]
-        if self.assistant_id and not self.chat_model and self.assistant == "auto":
-            raise ValueError(
-                "ASSISTANT_ID: this version does not speak the Assistants API yet, and OpenAI switched its own off "
-                "in August 2026; set CHAT_MODEL to a model's name instead"
-            )
-        if configured and not self.chat_model and self.assistant == "auto":
+        if who == "threads":
+            self._check_threads()
+        elif who == "demo" and configured and self.assistant == "auto":
             raise ValueError(
                 f"CHAT_MODEL: {configured[0]} is set, but no model; set CHAT_MODEL to a model's name, "
                 "or ASSISTANT=demo if the built-in demo is meant"
             )
-        if self.assistant == "responses" and not self.chat_model:
-            raise ValueError("CHAT_MODEL: ASSISTANT=responses needs it; set it to the name of a model")
-        if self.who_answers == "responses" and not (self.openai_api_key or self.openai_base_url):
+        elif who != "demo":
+            self._check_model()
+        return self
+
+    def _check_threads(self) -> None:
+        if not self.assistant_id:
+            raise ValueError("ASSISTANT_ID: ASSISTANT=threads needs it; set it to the id of an assistant")
+        if not self.openai_base_url or urlsplit(self.openai_base_url).hostname == "api.openai.com":
+            raise ValueError(
+                "ASSISTANT_ID: OpenAI switched its Assistants API off in August 2026; set CHAT_MODEL to a model's name "
+                "instead, or OPENAI_BASE_URL to the address of a compatible server that still has it"
+            )
+        if self.chat_max_output_tokens is not None and self.chat_max_output_tokens < 256:
+            raise ValueError("CHAT_MAX_OUTPUT_TOKENS: the Assistants API takes no less than 256; write 256 or more")
+
+    def _check_model(self) -> None:
+        if not self.chat_model:
+            raise ValueError(f"CHAT_MODEL: ASSISTANT={self.assistant} needs it; set it to the name of a model")
+        if not (self.openai_api_key or self.openai_base_url):
             raise ValueError(
                 "OPENAI_API_KEY: CHAT_MODEL is set, but neither a key nor another server; set OPENAI_API_KEY, "
                 "or OPENAI_BASE_URL to the address of an OpenAI-compatible server"
             )
-        return self
+        if self.chat_state == "conversation" and self.assistant == "chat":
+            raise ValueError("CHAT_STATE: Chat Completions keep no conversation; set CHAT_STATE=history")
 
     @property
     def who_answers(self) -> AssistantName:
         """The assistant that `ASSISTANT=auto` comes to."""
         if self.assistant != "auto":
             return self.assistant
+        if self.assistant_id and not self.chat_model:
+            return "threads"
         return "responses" if self.chat_model else "demo"
 
     @property
@@ -153,8 +186,21 @@ def load() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(error))) from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env: it is not UTF-8 text; save it as UTF-8") from None
     settings.instructions  # noqa: B018  a file that cannot be read stops the start, not the first answer
     return settings
+
+
+def misspelt() -> list[str]:
+    """A line for each name in `.env` that is no setting but looks like one."""
+    names = [name.upper() for name in Settings.model_fields]
+    lines = []
+    for name in dotenv_values(".env"):
+        close = get_close_matches(name.upper(), names, n=1, cutoff=0.8)
+        if close and name.upper() not in names:
+            lines.append(f".env: {name} is not a setting; is {close[0]} meant?")
+    return lines
 
 
 def split_secrets(secret: SecretStr | None) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.running_server import RunningServer
+from tests.wire.openai_server import OpenAIServer
 
 REQUIRE_REAL = os.environ.get("REQUIRE_REAL") == "1"
 
@@ -21,6 +22,13 @@ def need(part: str | None, what: str) -> str:
             pytest.fail(f"{sentence}, and REQUIRE_REAL=1 asks for it")
         pytest.skip(sentence)
     return part
+
+
+@pytest.fixture
+def upstream() -> Iterator[OpenAIServer]:
+    """A double of OpenAI's APIs for each test."""
+    with OpenAIServer() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.chat.identity import Identity
-from app.chat.interfaces import Delta, Event, Exchange, Finished, Question
+from app.chat.interfaces import Delta, Event, Exchange, Finished, Question, Remote, Trace
 from app.chat.turns import Turn, TurnState, UserMessage, states_before
 from app.errors import ChatError, Code, JournalError
 
@@ -108,7 +108,8 @@ class MemoryJournal:
         self._write()
         if self.kept[turn.id].state not in states_before(turn.state):
             return False
-        self.kept[turn.id] = turn
+        before = self.kept[turn.id]
+        self.kept[turn.id] = replace(turn, thread_id=before.thread_id, run_id=before.run_id)
         return True
 
     def turn(self, conversation: str, turn_id: str) -> Turn | None:
@@ -124,7 +125,20 @@ class MemoryJournal:
 
     def history(self, conversation: str, before_index: int, max_chars: int) -> list[Exchange]:
         turns = self._of(conversation)[:before_index]
-        return [Exchange(t.text, t.answer) for t in turns if t.answer and t.state is not TurnState.FAILED]
+        return [Exchange(t.text, t.answer, t.thread_id) for t in turns if t.answer and t.state is not TurnState.FAILED]
+
+    def remote(self, conversation: str, before_index: int, assistant: str) -> Remote:
+        theirs = [t for t in self._of(conversation)[:before_index] if t.assistant == assistant and t.thread_id]
+        if not theirs:
+            return Remote()
+        by_itself = theirs[-1].state in (TurnState.COMPLETE, TurnState.TRUNCATED)
+        return Remote(theirs[-1].thread_id, None if by_itself else theirs[-1].run_id)
+
+    def trace(self, turn_id: str, assistant: str, trace: Trace) -> None:
+        self._write()
+        turn = self.kept[turn_id]
+        thread_id, run_id = trace.thread_id or turn.thread_id, trace.run_id or turn.run_id
+        self.kept[turn_id] = replace(turn, assistant=assistant, thread_id=thread_id, run_id=run_id)
 
     def request_stop(self, turn_id: str, now: int) -> None:
         self._write()
@@ -144,6 +158,7 @@ class MemoryJournal:
             raise JournalError("broken", transient=True)
 
 
-def in_threads(work: Callable[[], None]) -> None:
-    """The `spawn` of tests: a real thread."""
+def in_threads(work: Callable[[], object]) -> Callable[[], None]:
+    """The `spawn` of tests: a real thread, which nobody can end from outside."""
     threading.Thread(target=work, daemon=True).start()
+    return lambda: None

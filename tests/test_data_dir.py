@@ -20,6 +20,13 @@ def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("content", ["", "short", "\n"])
+def test_a_key_that_is_damaged_is_refused_and_not_signed_with(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret_key").write_text(content)
+    with pytest.raises(SettingsError, match="SECRET_KEY: secret_key in DATA_DIR is damaged"):
+        DataDir(tmp_path).secret_key()
+
+
 def test_servers_that_start_together_get_the_same_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         keys = set(pool.map(lambda _: DataDir(tmp_path).secret_key(), range(16)))

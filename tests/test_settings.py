@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.settings import Settings, load
+from app.settings import Settings, load, misspelt
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,11 @@ def test_the_file_is_read_and_the_environment_comes_first(monkeypatch: pytest.Mo
         ("SECRET_KEY", "short", "openssl rand"),
         ("SECRET_KEY", "long-enough-for-a-key,short", "openssl rand"),
         ("ADMIN_TOKEN", "short", "openssl rand"),
-        ("ASSISTANT", "gpt", "demo or responses"),
+        ("ASSISTANT", "gpt", "demo, responses, chat or threads"),
+        ("CHAT_STATE", "theirs", "history or conversation"),
+        ("OPENAI_API_KEY", "schlüssel", "the key of"),
+        ("OPENAI_API_KEY", "two words", "the key of"),
+        ("OPENAI_API_KEY", "<your key>", "the key of"),
         ("ASYNC_MODE", "gevent", "eventlet or threading"),
         ("CORS_ALLOWED_ORIGINS", "www.example.com", "https://www.example.com"),
         ("CORS_ALLOWED_ORIGINS", "https://www.example.com/", "https://www.example.com"),
@@ -67,6 +71,20 @@ def test_a_wrong_setting_is_named_with_what_to_write(
         settings_of(monkeypatch, **{name: value})
     assert str(refused.value).startswith(f"{name}: ")
     assert hint in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_bytes(b"CHAT_INSTRUCTIONS=gr\xfc\xdfe")
+    with pytest.raises(SettingsError, match=r"\.env: it is not UTF-8"):
+        settings_of(monkeypatch)
+
+
+def test_a_misspelt_name_in_the_file_is_noticed() -> None:
+    Path(".env").write_text("CHAT_MODLE=m\nMAX_TEXTS=9\nTURN_QUEUE=3\nPOSTGRES_PASSWORD=x\n")
+    assert misspelt() == [
+        ".env: CHAT_MODLE is not a setting; is CHAT_MODEL meant?",
+        ".env: MAX_TEXTS is not a setting; is MAX_TEXT meant?",
+    ]
 
 
 def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +108,9 @@ def test_a_secret_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"CHAT_MODEL": "m", "OPENAI_API_KEY": "k"}, "responses"),
         ({"CHAT_MODEL": "m", "OPENAI_BASE_URL": "http://localhost:1/v1"}, "responses"),
         ({"ASSISTANT": "demo", "OPENAI_API_KEY": "k"}, "demo"),
+        ({"ASSISTANT": "chat", "CHAT_MODEL": "m", "OPENAI_API_KEY": "k"}, "chat"),
+        ({"ASSISTANT_ID": "asst_1", "OPENAI_BASE_URL": "http://localhost:1/v1"}, "threads"),
+        ({"ASSISTANT_ID": "asst_1", "CHAT_MODEL": "m", "OPENAI_API_KEY": "k"}, "responses"),
     ],
 )
 def test_who_answers_follows_from_what_is_set(
@@ -107,6 +128,14 @@ def test_who_answers_follows_from_what_is_set(
         ({"ASSISTANT": "responses", "OPENAI_API_KEY": "k"}, "CHAT_MODEL"),
         ({"ASSISTANT": "another"}, "ASSISTANT"),
         ({"ASSISTANT_ID": "asst_1", "OPENAI_API_KEY": "k"}, "ASSISTANT_ID"),
+        ({"ASSISTANT_ID": "asst_1", "OPENAI_BASE_URL": "https://api.openai.com/v1"}, "ASSISTANT_ID"),
+        ({"ASSISTANT": "threads", "OPENAI_BASE_URL": "http://localhost:1/v1"}, "ASSISTANT_ID"),
+        (
+            {"ASSISTANT_ID": "a", "OPENAI_BASE_URL": "http://localhost:1/v1", "CHAT_MAX_OUTPUT_TOKENS": "99"},
+            "CHAT_MAX_OUTPUT_TOKENS",
+        ),
+        ({"ASSISTANT": "chat", "OPENAI_API_KEY": "k"}, "CHAT_MODEL"),
+        ({"ASSISTANT": "chat", "CHAT_MODEL": "m", "OPENAI_API_KEY": "k", "CHAT_STATE": "conversation"}, "CHAT_STATE"),
     ],
 )
 def test_a_model_that_is_half_set_stops_the_start(

@@ -41,10 +41,12 @@ control_socket_disable = True
 def on_starting(server: Any) -> None:
     """In the master, before it listens: check the settings, refuse what cannot work, set the addresses."""
     from app.errors import SettingsError
-    from app.settings import load
+    from app.settings import load, misspelt
 
     try:
         settings = load()
+        for line in misspelt():
+            print(f"Warning: {line}", file=sys.stderr, flush=True)
         _check(server.cfg, settings.async_mode)
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")

@@ -59,7 +59,7 @@ def add_socket(
     queue = TurnQueue(settings.max_running_turns, settings.max_waiting_turns, settings.turn_queue)
     limits = Limits(settings.turn_deadline, settings.chat_history_chars)
     clock = Clock()
-    runner = Runner(queue, assistant, journal, listener, socketio.start_background_task, limits, clock)
+    runner = Runner(queue, assistant, journal, listener, partial(_spawn, socketio), limits, clock)
     conversations = Conversations(journal, queue, runner, listener, clock.utc)
     clients = Clients(tokens, journal, trust_client_ids=settings.trust_client_ids)
     namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
@@ -69,6 +69,13 @@ def add_socket(
     metrics.watch("chat_turns_running", "Turns that are being answered.", lambda: queue.running)
     metrics.watch("chat_turns_waiting", "Turns that wait for their start.", lambda: queue.waiting)
     return socketio
+
+
+def _spawn(socketio: SocketIO, work: Callable[[], object]) -> Callable[[], None]:
+    """Start a green thread. What is given back ends it where it waits; a real thread cannot be ended so."""
+    task = socketio.start_background_task(work)
+    green = getattr(task, "g", None)
+    return green.kill if green is not None else lambda: None
 
 
 def _shut_down(runner: Runner, engine: Any) -> None:

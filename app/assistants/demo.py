@@ -66,7 +66,7 @@ class DemoAssistant:
             yield Delta(word)
         if question.cancellation.cancelled:
             return
-        yield Citation(1, filename=SOURCES.get(topic, "README.md"))
+        yield Citation(filename=SOURCES.get(topic, "README.md"))
         yield Finished(model="demo", usage={"input_tokens": len(question.text.split()), "output_tokens": len(words)})
 
     def _words(self, topic: str) -> list[str]:

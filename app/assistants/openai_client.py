@@ -7,10 +7,11 @@ the bytes ourselves, and its own retries repeat requests without the visitor bei
 from __future__ import annotations
 
 import json
-import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -19,8 +20,6 @@ import openai
 from app.assistants.sse import Decoder
 from app.chat.interfaces import Cancellation
 from app.errors import AssistantError, Code
-
-log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 90.0
@@ -35,6 +34,7 @@ SENTENCES = {
     Code.ASSISTANT_BUSY: "The assistant is busy at the moment. Please try again shortly.",
     Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell whoever runs it.",
     Code.ASSISTANT_REFUSED: REFUSED,
+    Code.ASSISTANT_QUOTA: "The assistant of this site cannot answer for now: its allowance is used up.",
     Code.CONTENT_FILTERED: "The assistant may not answer this message.",
     Code.CONTEXT_TOO_LONG: "This conversation has become too long. Please begin a new one.",
 }
@@ -42,8 +42,9 @@ SENTENCES = {
 BY_UPSTREAM_CODE = {
     "invalid_api_key": Code.ASSISTANT_MISCONFIGURED,
     "model_not_found": Code.ASSISTANT_MISCONFIGURED,
-    "insufficient_quota": Code.ASSISTANT_MISCONFIGURED,
+    "insufficient_quota": Code.ASSISTANT_QUOTA,
     "rate_limit_exceeded": Code.ASSISTANT_BUSY,
+    "conversation_locked": Code.ASSISTANT_BUSY,
     "content_filter": Code.CONTENT_FILTERED,
     "content_policy_violation": Code.CONTENT_FILTERED,
     "context_length_exceeded": Code.CONTEXT_TOO_LONG,
@@ -54,9 +55,17 @@ BY_STATUS = {
     401: Code.ASSISTANT_MISCONFIGURED,
     403: Code.ASSISTANT_MISCONFIGURED,
     404: Code.ASSISTANT_MISCONFIGURED,
+    405: Code.ASSISTANT_MISCONFIGURED,
+    409: Code.ASSISTANT_BUSY,
     422: Code.ASSISTANT_REFUSED,
     429: Code.ASSISTANT_BUSY,
+    501: Code.ASSISTANT_MISCONFIGURED,
 }
+NO_SUCH_ROUTE = (404, 405, 501)
+OBJECTS = ("model", "conversation", "thread", "assistant", "run")
+"""Words by which the text of a 404 says that the route is there, and what it was asked for is not."""
+OPENED = "(opened)"
+"""The name under which `stream_events` gives the request's id, before the first event."""
 
 
 def new_client(api_key: str | None, base_url: str | None) -> openai.OpenAI:
@@ -71,21 +80,33 @@ def translated() -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise upstream_error(error.code, error.status_code, request_id=error.request_id) from error
+        raise _refused(error) from error
     except (openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail="timeout") from error
+        raise _lost(UNAVAILABLE, "timeout") from error
     except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-        raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=type(error).__name__) from error
-    except openai.OpenAIError as error:
+        raise _lost(UNAVAILABLE, type(error).__name__) from error
+    except (openai.OpenAIError, ValueError) as error:
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=type(error).__name__) from error
 
 
-def upstream_error(code: object, status: int | None = None, *, request_id: str | None = None) -> AssistantError:
+def upstream_error(
+    code: object, status: int | None = None, *, request_id: str | None = None, retry_after: float | None = None
+) -> AssistantError:
     """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret."""
     ours = BY_UPSTREAM_CODE.get(str(code)) or BY_STATUS.get(status or 0, Code.ASSISTANT_UNAVAILABLE)
     known = {"status": status, "code": str(code)[:60] if code else None, "request": request_id}
-    detail = ", ".join(f"{name} {value}" for name, value in known.items() if value)
-    return AssistantError(ours, SENTENCES[ours], detail=detail)
+    return AssistantError(
+        ours,
+        SENTENCES[ours],
+        detail=", ".join(f"{name} {value}" for name, value in known.items() if value),
+        retry_after=retry_after,
+        transient=ours in (Code.ASSISTANT_BUSY, Code.ASSISTANT_UNAVAILABLE),
+    )
+
+
+def cut(detail: str) -> AssistantError:
+    """The stream broke off in the middle."""
+    return _lost(CUT, detail)
 
 
 def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -97,6 +118,7 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
     with translated(), open_stream() as response:
         _check_is_stream(response)
         cancellation.on_cancel(lambda: _shut_down(response))
+        yield OPENED, {"request_id": response.request_id}
         decoder = Decoder()
         try:
             for chunk in response.iter_bytes():
@@ -106,9 +128,37 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
                         yield name or str(event.get("type", "")), event
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             if not cancellation.cancelled:
-                raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=type(error).__name__) from error
+                raise cut(type(error).__name__) from error
         except ValueError as error:
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=str(error)) from error
+
+
+def _refused(error: openai.APIStatusError) -> AssistantError:
+    ours = upstream_error(
+        error.code, error.status_code, request_id=error.request_id, retry_after=_retry_after(error.response.headers)
+    )
+    about_an_object = isinstance(error.code, str) or any(word in error.message.lower() for word in OBJECTS)
+    ours.no_such_object = error.status_code == 404 and about_an_object
+    ours.no_such_route = error.status_code in NO_SUCH_ROUTE and not ours.no_such_object
+    return ours
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds of a `Retry-After`, given as a number or as a date (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        with suppress(ValueError):
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        return None
+    return min(max(0.0, seconds), 3600.0) if seconds == seconds else None
+
+
+def _lost(sentence: str, detail: str) -> AssistantError:
+    return AssistantError(Code.ASSISTANT_UNAVAILABLE, sentence, detail=detail, transient=True, answered=False)
 
 
 def _check_is_stream(response: Any) -> None:

@@ -8,11 +8,12 @@ the answer first decides its final state; what comes later is dropped.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
+from app.chat.citations import Sources
 from app.chat.coalescer import Coalescer
-from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, citation_fields
+from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, Status, Trace
 from app.chat.turns import Turn, TurnError, TurnState
 
 STALLED_AFTER = 10.0
@@ -30,11 +31,13 @@ class Answer:
         self._coalescer = Coalescer()
         self._lock = threading.Lock()
         self._pieces: list[str] = []
-        self._citations: list[dict[str, Any]] = []
+        self._sources = Sources()
+        self._request_ids: list[str] = []
         self._finished: Finished | None = None
         self._first_piece_at: int | None = None
         self._heard_at = started
         self._stalled = False
+        self.abandon: Callable[[], None] = lambda: None
         self.kept_seq = -1
         self.ended = False
 
@@ -45,9 +48,13 @@ class Answer:
                 return False
             self._heard(now)
             if isinstance(event, Delta):
-                self._send(self._coalescer.add(sendable(event.text), now), utc)
+                self._send(self._coalescer.add(self._sources.pass_on(sendable(event.text)), now), utc)
             elif isinstance(event, Citation):
-                self._citations.append(citation_fields(event))
+                self._sources.add(event)
+            elif isinstance(event, Status):
+                self._listener.status(self.turn, event.state, event.detail)
+            elif isinstance(event, Trace):
+                self._request_ids += [event.request_id] if event.request_id else []
             else:
                 self._finished = event
             return True
@@ -78,27 +85,32 @@ class Answer:
         """How the assistant said that it ended; None while it has not: a stream that stops there was cut."""
         return TurnState(self._finished.state) if self._finished else None
 
-    def end(self, state: TurnState, utc: int, error: TurnError | None = None) -> Turn | None:
+    def end(
+        self, state: TurnState, utc: int, error: TurnError | None = None, assistant: str | None = None
+    ) -> Turn | None:
         """End the answer, once. The finished turn for whoever was first, None for all later callers."""
         with self._lock:
             if self.ended:
                 return None
+            self._coalescer.hold(self._sources.rest())
             self._send(self._coalescer.rest(), utc)
             self.ended = True
         text, corrected = self._final_text(state)
         done = self._finished or Finished()
         return replace(
             self.turn, state=state, answer=text, seq=len(self._pieces) - 1, corrected=corrected, error=error,
-            first_piece_at=self._first_piece_at, finished_at=utc, citations=tuple(self._citations),
-            usage=done.usage, model=done.model, response_id=done.response_id,
+            first_piece_at=self._first_piece_at, finished_at=utc, citations=self._sources.all(),
+            usage=done.usage, assistant=assistant, model=done.model, response_id=done.response_id,
+            request_ids=tuple(self._request_ids),
         )  # fmt: skip
 
     def _final_text(self, state: TurnState) -> tuple[str, bool]:
         streamed = "".join(self._pieces)
         completed = self._finished.text if self._finished else None
-        if completed is None or state not in (TurnState.COMPLETE, TurnState.TRUNCATED):
+        # A completed text that is empty says nothing about what was streamed.
+        if not completed or state not in (TurnState.COMPLETE, TurnState.TRUNCATED):
             return streamed, False
-        completed = sendable(completed)
+        completed = self._sources.numbered(sendable(completed))
         return completed, completed != streamed
 
     def _heard(self, now: float) -> None:

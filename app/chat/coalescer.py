@@ -19,9 +19,12 @@ class Coalescer:
         self._sent_at = float("-inf")
 
     def add(self, text: str, now: float) -> str | None:
+        self.hold(text)
+        return self.due(now)
+
+    def hold(self, text: str) -> None:
         if text:
             self._held.append(text)
-        return self.due(now)
 
     def due(self, now: float) -> str | None:
         if not self._held or now - self._sent_at < self._interval:

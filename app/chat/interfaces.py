@@ -23,13 +23,37 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source of the answer; `n` is the number that stands in the text as `[n]`, counted from 1."""
+    """A source of the answer. `marker`: how it stands in the deltas, such as `【4:0†policy.pdf】`.
 
-    n: int
+    The chat numbers the sources (`app.chat.citations`) and puts `[n]` in the place of markers.
+    """
+
+    marker: str | None = None
     title: str | None = None
     url: str | None = None
     file_id: str | None = None
     filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The assistant is at work on something else than text. `state` is a word of the protocol's `turn_status`."""
+
+    state: Literal["thinking", "tool"]
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where the answer is on the other side; recorded at once, so that a killed turn can be cleaned up after.
+
+    `thread_id`: the conversation's own object there (a thread, a conversation). `run_id`: what can be
+    cancelled. `request_id`: of one call, for asking the other side about it.
+    """
+
+    thread_id: str | None = None
+    run_id: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +71,7 @@ class Finished:
     response_id: str | None = None
 
 
-Event = Delta | Citation | Finished
+Event = Delta | Citation | Status | Trace | Finished
 
 
 class Cancellation:
@@ -80,10 +104,22 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An earlier question and its answer, as an assistant sees them."""
+    """An earlier question and its answer, as an assistant sees them. `thread_id`: the thread that has them."""
 
     question: str
     answer: str
+    thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What the other side has of a conversation, for assistants that keep the history themselves.
+
+    `orphan`: the run of the turn before, if that turn did not end by itself and its run may still go on.
+    """
+
+    thread_id: str | None = None
+    orphan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +130,16 @@ class Question:
     conversation: str
     text: str
     history: Sequence[Exchange] = ()
+    remote: Remote = Remote()
     cancellation: Cancellation = field(default_factory=Cancellation)
 
 
 class Assistant(Protocol):
     """Who answers. Held by one contract test, `tests/assistants/contract.py`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """One word, recorded with each turn."""
 
     def stream(self, question: Question) -> Generator[Event, None, None]:
         """The answer's events, the last one `Finished`. Raises `AssistantError` and nothing else.
@@ -133,6 +172,10 @@ class Journal(Protocol):
 
     def history(self, conversation: str, before_index: int, max_chars: int) -> list[Exchange]: ...
 
+    def remote(self, conversation: str, before_index: int, assistant: str) -> Remote: ...
+
+    def trace(self, turn_id: str, assistant: str, trace: Trace) -> None: ...
+
     def request_stop(self, turn_id: str, now: int) -> None: ...
 
     def rate(self, turn_id: str, rating: str | None, comment: str | None, now: int) -> None: ...
@@ -152,5 +195,5 @@ class Listener(Protocol):
 
 def citation_fields(citation: Citation) -> dict[str, Any]:
     """A citation as it is kept and sent: only the fields that it has."""
-    names = ("n", "title", "url", "file_id", "filename")
+    names = ("title", "url", "file_id", "filename")
     return {name: getattr(citation, name) for name in names if getattr(citation, name) is not None}

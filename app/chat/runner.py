@@ -2,8 +2,8 @@
 
 Three kinds of green threads meet here: one a running turn, which reads the assistant; one clock, which
 flushes held text, gives running texts to the journal once a second and ends turns past their deadline; and
-whichever asks for a stop. A turn that was ended while its reader still waits for the assistant is simply
-left: the reader finds out with its next event, and its connection is closed.
+whichever asks for a stop. A turn that was ended while its reader still waits for the assistant is abandoned:
+the reader is ended where it waits, which closes its connection.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.chat.answering import Answer
 from app.chat.coalescer import INTERVAL
-from app.chat.interfaces import Assistant, Journal, Listener, Question
+from app.chat.interfaces import Assistant, Journal, Listener, Question, Trace
 from app.chat.queue import TurnQueue
 from app.chat.turns import Turn, TurnError, TurnState
 from app.errors import AssistantError, ChatError, Code, JournalError
@@ -41,6 +42,10 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
+Spawn = Callable[[Callable[[], object]], Callable[[], None]]
+"""Starts a green thread, and gives what ends it from outside, wherever it waits (or does nothing)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`deadline`: seconds a turn may take; `history_chars`: how much of the conversation an assistant is given."""
@@ -50,11 +55,11 @@ class Limits:
 
 
 class Runner:
-    """Runs the turns of a queue, as many at once as it allows. `spawn` starts a green thread."""
+    """Runs the turns of a queue, as many at once as it allows."""
 
     def __init__(
         self, queue: TurnQueue, assistant: Assistant, journal: Journal, listener: Listener,
-        spawn: Callable[[Callable[[], None]], object], limits: Limits | None = None, clock: Clock | None = None,
+        spawn: Spawn, limits: Limits | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._assistant = assistant
@@ -70,12 +75,15 @@ class Runner:
     def start_waiting(self) -> None:
         """Start every turn that may run now."""
         while (turn := self._queue.next()) is not None:
-            self._spawn(lambda turn=turn: self._run(turn))  # type: ignore[misc]
+            answer = Answer(turn, self._listener, self._clock.seconds())
+            self._answers[turn.id] = answer
+            answer.abandon = self._spawn(partial(self._run, answer))
+            self._keep_ticking()
 
     def stop(self, turn: Turn) -> bool:
         """End a running turn as stopped. False: it is not running here (any more)."""
         answer = self._answers.get(turn.id)
-        return answer is not None and self._finish(answer, TurnState.STOPPED)
+        return answer is not None and self._end_early(answer, TurnState.STOPPED)
 
     def end_waiting(self, turn: Turn, state: TurnState) -> None:
         """End a turn that was withdrawn from the queue before it ran."""
@@ -83,17 +91,19 @@ class Runner:
 
     def interrupt(self) -> None:
         """End every turn of this worker as interrupted: it is going away."""
-        for turn in self._queue.withdraw_all():
+        waiting = self._queue.withdraw_all()
+        if waiting or self._answers:
+            log.warning("%d turns are interrupted by the end of this worker", len(waiting) + len(self._answers))
+        for turn in waiting:
             self.end_waiting(turn, TurnState.INTERRUPTED)
         for answer in list(self._answers.values()):
-            self._finish(answer, TurnState.INTERRUPTED)
+            self._end_early(answer, TurnState.INTERRUPTED)
 
-    def _run(self, turn: Turn) -> None:
-        answer = Answer(turn, self._listener, self._clock.seconds())
+    def _run(self, answer: Answer) -> None:
+        turn = answer.turn
         try:
-            if not self._begin(answer):
-                return
-            self._read(answer)
+            if self._begin(answer):
+                self._read(answer)
         except AssistantError as error:
             log.warning("turn %s failed: %s (%s)", turn.id, error.code, error.detail)
             self._fail(answer, error)
@@ -106,8 +116,6 @@ class Runner:
 
     def _begin(self, answer: Answer) -> bool:
         turn, now = answer.turn, self._clock.utc()
-        self._answers[turn.id] = answer
-        self._keep_ticking()
         if not self._journal.start(turn.id, now):
             # Stopped in the moment between leaving the queue and starting.
             self._finish(answer, TurnState.STOPPED)
@@ -120,9 +128,12 @@ class Runner:
     def _read(self, answer: Answer) -> None:
         turn = answer.turn
         history = self._journal.history(turn.conversation, turn.index, self._limits.history_chars)
-        question = Question(turn.id, turn.conversation, turn.text, history, answer.cancellation)
+        remote = self._journal.remote(turn.conversation, turn.index, self._assistant.name)
+        question = Question(turn.id, turn.conversation, turn.text, history, remote, answer.cancellation)
         with closing(self._assistant.stream(question)) as events:
             for event in events:
+                if isinstance(event, Trace) and (event.thread_id or event.run_id):
+                    self._journal.trace(turn.id, self._assistant.name, event)
                 if not answer.take(event, self._clock.seconds(), self._clock.utc()):
                     return
         if answer.ended:
@@ -131,11 +142,18 @@ class Runner:
             raise CUT
         self._finish(answer, answer.outcome)
 
+    def _end_early(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
+        """End an answer from outside: nobody reads on, and the connection to the assistant is closed."""
+        ended = self._finish(answer, state, error)
+        if ended:
+            answer.abandon()
+        return ended
+
     def _fail(self, answer: Answer, error: ChatError) -> None:
         self._finish(answer, TurnState.FAILED, TurnError(error.code, error.message))
 
     def _finish(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
-        turn = answer.end(state, self._clock.utc(), error)
+        turn = answer.end(state, self._clock.utc(), error, self._assistant.name)
         if turn is None:
             return False
         answer.cancellation.cancel()
@@ -210,4 +228,5 @@ class Runner:
         for answer in list(self._answers.values()):
             answer.watch(now)
             if now - answer.started > self._limits.deadline:
-                self._spawn(lambda answer=answer: self._fail(answer, TOO_SLOW))  # type: ignore[misc]
+                late = TurnError(TOO_SLOW.code, TOO_SLOW.message)
+                self._spawn(partial(self._end_early, answer, TurnState.FAILED, late))

@@ -84,8 +84,12 @@ class Turn:
     finished_at: int | None = None
     citations: tuple[dict[str, Any], ...] = ()
     usage: dict[str, int] | None = None
+    assistant: str | None = None
     model: str | None = None
     response_id: str | None = None
+    thread_id: str | None = None
+    run_id: str | None = None
+    request_ids: tuple[str, ...] = ()
     corrected: bool = False
     error: TurnError | None = None
     feedback: str | None = None

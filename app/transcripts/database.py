@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
@@ -25,6 +26,7 @@ from app.errors import JournalError
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT = 0.02
 """Seconds that SQLite itself may wait for the file's lock, with the worker held. The rest is waited green."""
+UNKEPT = "Messages cannot be kept at the moment."
 PATIENCE = 3.0
 """Seconds after which a lock that somebody else holds is an error."""
 
@@ -49,7 +51,11 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS))
         with _translated(), self._writer.connect() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError:
+                newer = "it was written by a newer version of this server"
+                raise JournalError(UNKEPT, transient=False) from ValueError(newer)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction. `work` may be run again when the file is locked by another process."""
@@ -84,9 +90,9 @@ def _translated() -> Iterator[None]:
             "Messages cannot be kept at the moment. Please try again shortly.", transient=locked
         ) from error
     except DBAPIError as error:
-        raise JournalError("Messages cannot be kept at the moment.", transient=False) from error
+        raise JournalError(UNKEPT, transient=False) from error
     except SQLAlchemyError as error:
-        raise JournalError("Messages cannot be kept at the moment.", transient=False) from error
+        raise JournalError(UNKEPT, transient=False) from error
 
 
 def _engine(url: str) -> Engine:

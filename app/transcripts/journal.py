@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
 
 from app.chat.identity import Identity
-from app.chat.interfaces import Exchange
+from app.chat.interfaces import Exchange, Remote, Trace
 from app.chat.turns import Turn, TurnError, TurnState, UserMessage, states_before
 from app.errors import ChatError, Code
 from app.transcripts.database import Database
@@ -75,7 +75,8 @@ class SqlJournal:
             (turns.c.id == turn.id, turns.c.state.in_(states_before(turn.state))),
             state=turn.state, answer=turn.answer, seq=turn.seq, first_piece_at=turn.first_piece_at,
             finished_at=turn.finished_at, citations=list(turn.citations), usage=turn.usage, model=turn.model,
-            response_id=turn.response_id, corrected=turn.corrected,
+            response_id=turn.response_id, corrected=turn.corrected, assistant=turn.assistant,
+            request_ids=list(turn.request_ids),
             error_code=turn.error.code if turn.error else None,
             error_message=turn.error.message if turn.error else None,
         )  # fmt: skip
@@ -107,7 +108,7 @@ class SqlJournal:
         At most `max_chars` characters together; the oldest are left out. Reads no more rows than it gives.
         """
         query = (
-            select(turns.c.text, turns.c.answer)
+            select(turns.c.text, turns.c.answer, turns.c.thread_id)
             .where(turns.c.conversation_uuid == conversation, turns.c.turn_index < before_index)
             .where(turns.c.state.in_(REPLAYED), turns.c.answer != "")
             .order_by(turns.c.turn_index.desc())
@@ -118,8 +119,30 @@ class SqlJournal:
                 max_chars -= len(row.text) + len(row.answer)
                 if max_chars < 0:
                     break
-                kept.append(Exchange(row.text, row.answer))
+                kept.append(Exchange(row.text, row.answer, row.thread_id))
         return kept[::-1]
+
+    def remote(self, conversation: str, before_index: int, assistant: str) -> Remote:
+        """What `assistant`'s other side has of the turns before `before_index`, by the last of them that it has."""
+        query = (
+            select(turns.c.thread_id, turns.c.run_id, turns.c.state)
+            .where(turns.c.conversation_uuid == conversation, turns.c.turn_index < before_index)
+            .where(turns.c.assistant == assistant, turns.c.thread_id.is_not(None))
+            .order_by(turns.c.turn_index.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            last = connection.execute(query).first()
+        if last is None:
+            return Remote()
+        ended_by_itself = last.state in (TurnState.COMPLETE, TurnState.TRUNCATED)
+        return Remote(last.thread_id, None if ended_by_itself else last.run_id)
+
+    def trace(self, turn_id: str, assistant: str, trace: Trace) -> None:
+        """Record where a running turn is on the other side."""
+        found = {"thread_id": trace.thread_id, "run_id": trace.run_id}
+        values = {name: value for name, value in found.items() if value}
+        self._change((turns.c.id == turn_id,), assistant=assistant, **values)
 
     def request_stop(self, turn_id: str, now: int) -> None:
         """Record that a turn is to stop; it does not start any more if it has not begun."""
@@ -205,5 +228,6 @@ def _turn(row: Row[Any]) -> Turn:
         state=TurnState(row.state), answer=row.answer, seq=row.seq, started_at=row.started_at,
         first_piece_at=row.first_piece_at, finished_at=row.finished_at, citations=tuple(row.citations or ()),
         usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
-        feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
+        assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
+        request_ids=tuple(row.request_ids or ()), feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
     )  # fmt: skip

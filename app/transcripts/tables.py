@@ -52,8 +52,13 @@ turns = Table(
     Column("finished_at", BigInteger),
     Column("citations", JSON),
     Column("usage", JSON),
+    Column("assistant", Text),
     Column("model", Text),
     Column("response_id", Text),
+    # Where the turn is on the other side: the thread that has it, and the run that may have to be cancelled.
+    Column("thread_id", Text),
+    Column("run_id", Text),
+    Column("request_ids", JSON),
     Column("corrected", Boolean, nullable=False),
     Column("error_code", Text),
     Column("error_message", Text),

@@ -20,9 +20,11 @@ def operators_only(token: SecretStr | None) -> Callable[[Route], Route]:
         def guarded() -> Response:
             if token is None:
                 abort(404)
-            given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
-                return Response("Authorization: Bearer <ADMIN_TOKEN> is needed.\n", 401, {"WWW-Authenticate": "Bearer"})
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            known = hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+            if scheme.lower() != "bearer" or not known:
+                headers = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain"}
+                return Response("Authorization: Bearer <ADMIN_TOKEN> is needed.\n", 401, headers)
             return route()
 
         return guarded

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
@@ -14,6 +14,7 @@ class Metrics:
     """One registry of one worker. Labels are closed sets: states and error codes, never ids or texts."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.turns = Counter("chat_turns_total", "Turns by final state.", ["state"], registry=self.registry)
         self.pieces = Counter("chat_pieces_total", "Pieces of answers sent.", registry=self.registry)
@@ -28,6 +29,11 @@ class Metrics:
         self.duration = Histogram(
             "chat_turn_seconds", "From acceptance to the final state.", buckets=SECONDS, registry=self.registry
         )
+
+    def expect(self, states: Iterable[str]) -> None:
+        """Begin the counts of these final states at zero, so that the first one of each is seen as a rise."""
+        for state in states:
+            self.turns.labels(state)
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Add a gauge whose value is asked for when somebody looks."""

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from app.assistants.openai_client import new_client
 from app.assistants.responses import ResponsesAssistant
-from app.chat.interfaces import Assistant, Citation, Exchange, Finished, Question
+from app.chat.interfaces import Citation, Exchange, Finished, Question, Status, Trace
 from app.errors import AssistantError
-from tests.assistants.contract import AssistantContract, ask, text_of
+from tests.assistants.contract import WireContract, ask, text_of
 from tests.wire.openai_server import OpenAIServer, Scenario
-
-
-@pytest.fixture
-def upstream() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -26,24 +19,10 @@ def responses(upstream: OpenAIServer) -> ResponsesAssistant:
     return ResponsesAssistant(new_client("sk-test", upstream.base_url), "a-model")
 
 
-class TestResponses(AssistantContract):
+class TestResponses(WireContract):
     @pytest.fixture
     def assistant(self, responses: ResponsesAssistant) -> ResponsesAssistant:
         return responses
-
-    @pytest.fixture
-    def slow(self, upstream: OpenAIServer, responses: ResponsesAssistant) -> ResponsesAssistant:
-        self.upstream = upstream
-        upstream.scenario = Scenario(stall=20, after=2)
-        return responses
-
-    @pytest.fixture
-    def failing(self, upstream: OpenAIServer, responses: ResponsesAssistant) -> ResponsesAssistant:
-        upstream.scenario = Scenario(ending="cut")
-        return responses
-
-    def is_under_way(self, _slow: Assistant) -> bool:
-        return bool(self.upstream.streaming)
 
 
 def test_the_conversation_is_sent_along_and_nothing_is_stored_there(
@@ -101,7 +80,7 @@ def test_citations_are_given_once_wherever_they_stand(
 ) -> None:
     upstream.next(Scenario(cite="url", cite_in=where))
     citations = [event for event in ask(responses) if isinstance(event, Citation)]
-    assert [citation.n for citation in citations] == [1]
+    assert len(citations) == 1
     assert citations[0].url
 
 
@@ -161,7 +140,7 @@ def test_two_thousand_deltas_in_one_write_arrive(upstream: OpenAIServer, respons
         (Scenario(status=403), "assistant_misconfigured"),
         (Scenario(status=404, code="model_not_found"), "assistant_misconfigured"),
         (Scenario(status=429), "assistant_busy"),
-        (Scenario(status=429, code="insufficient_quota"), "assistant_misconfigured"),
+        (Scenario(status=429, code="insufficient_quota"), "assistant_quota"),
         (Scenario(status=400, code="context_length_exceeded"), "context_too_long"),
         (Scenario(status=400, code="content_filter"), "content_filtered"),
         (Scenario(status=500), "assistant_unavailable"),
@@ -179,25 +158,102 @@ def test_two_thousand_deltas_in_one_write_arrive(upstream: OpenAIServer, respons
         (Scenario(ending="failed", code="server_error"), "assistant_unavailable"),
         (Scenario(ending="content_filter"), "content_filtered"),
         (Scenario(ending="cancelled"), "assistant_refused"),
-        (Scenario(tools=1), "assistant_refused"),
+        (Scenario(tools=99), "assistant_refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.status or value.ending or value.body}",
 )
 def test_every_trouble_has_its_code(
     upstream: OpenAIServer, responses: ResponsesAssistant, scenario: Scenario, code: str
 ) -> None:
-    upstream.next(scenario)
+    upstream.scenario = scenario
     with pytest.raises(AssistantError) as failure:
         ask(responses)
     assert failure.value.code == code
     assert "sk-test" not in failure.value.message + failure.value.detail
 
 
-def test_nothing_is_tried_twice_behind_the_visitors_back(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
-    upstream.scenario = Scenario(status=503)
+@pytest.mark.parametrize(
+    "scenario", [Scenario(status=429, retry_after="0.1"), Scenario(status=503), Scenario(drop=True)]
+)
+def test_a_passing_fault_is_tried_again_and_the_visitor_told(
+    upstream: OpenAIServer, responses: ResponsesAssistant, scenario: Scenario
+) -> None:
+    upstream.next(scenario, times=2)
+    events = ask(responses)
+    assert len(upstream.requests) == 3
+    assert isinstance(events[-1], Finished)
+    told = [event.detail or "" for event in events if isinstance(event, Status)]
+    assert len(told) == 2
+    assert "Trying again" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "times"),
+    [
+        (Scenario(status=503), 3),
+        (Scenario(status=400), 1),
+        (Scenario(status=401), 1),
+        (Scenario(status=429, code="insufficient_quota"), 1),
+        (Scenario(status=400, code="content_filter"), 1),
+        (Scenario(status=429, retry_after="60"), 1),
+        (Scenario(ending="cut", after=2), 1),
+        (Scenario(ending="cut", after=0), 3),
+        (Scenario(body="html"), 1),
+    ],
+)
+def test_only_passing_faults_are_tried_again_and_never_after_the_first_word(
+    upstream: OpenAIServer, responses: ResponsesAssistant, scenario: Scenario, times: int
+) -> None:
+    upstream.scenario = scenario
     with pytest.raises(AssistantError):
         ask(responses)
-    assert len(upstream.requests) == 1
+    assert len(upstream.requests) == times
+
+
+def test_how_long_to_wait_is_handed_on(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
+    upstream.scenario = Scenario(status=429, retry_after="60")
+    with pytest.raises(AssistantError) as failure:
+        ask(responses)
+    assert failure.value.retry_after == 60
+
+
+def test_a_conversation_that_is_too_long_is_sent_with_half_of_its_history_once(
+    upstream: OpenAIServer, responses: ResponsesAssistant
+) -> None:
+    history = [Exchange(f"question {n}", "x" * 100) for n in range(10)]
+    upstream.next(Scenario(status=400, code="context_length_exceeded"))
+    assert isinstance(ask(responses, "and now?", history)[-1], Finished)
+    lengths = [len(request.body["input"]) for request in upstream.requests]
+    assert lengths == [21, 11]
+    upstream.scenario = Scenario(status=400, code="context_length_exceeded")
+    with pytest.raises(AssistantError) as failure:
+        ask(responses, "and now?", history)
+    assert failure.value.code == "context_too_long"
+    assert len(upstream.requests) == 4
+
+
+def test_a_function_that_nobody_offered_is_answered_with_an_error_and_the_answer_follows(
+    upstream: OpenAIServer, responses: ResponsesAssistant
+) -> None:
+    upstream.next(Scenario(tools=1, parallel=2))
+    events = ask(responses)
+    assert len(upstream.requests) == 2
+    outputs = [item for item in upstream.requests[1].body["input"] if item.get("type") == "function_call_output"]
+    assert len(outputs) == 2
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.text == text_of(events) != ""
+    single = ask(responses)[-1]
+    assert isinstance(single, Finished)
+    assert finished.usage is not None
+    assert single.usage is not None
+    assert finished.usage["output_tokens"] > single.usage["output_tokens"]
+
+
+def test_every_call_leaves_its_request_id(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
+    upstream.next(Scenario(tools=1))
+    ids = [event.request_id for event in ask(responses) if isinstance(event, Trace)]
+    assert ids == [request.request_id for request in upstream.requests]
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

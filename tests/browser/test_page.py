@@ -53,12 +53,6 @@ def shop() -> Iterator[Shop]:
     site.http.server_close()
 
 
-@pytest.fixture
-def upstream() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
 def say(page: Page, text: str) -> None:
     page.locator("[data-test=input]").fill(text)
     page.locator("[data-test=input]").press("Enter")
@@ -175,6 +169,25 @@ def test_a_page_on_another_origin_embeds_the_chat_with_one_tag(start_server: Sta
     expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
     page.locator("[data-test=input]").press("Escape")
     expect(page.locator("[data-test=input]")).to_be_hidden()
+
+
+def test_the_styles_of_a_page_do_not_reach_the_widget(start_server: Start, page: Page, shop: Shop) -> None:
+    server = start_server(CORS_ALLOWED_ORIGINS=shop.origin)
+    rule = "* { font-family: monospace; font-size: 31px; line-height: 3; text-transform: uppercase; opacity: .5 }"
+    shop.page = (
+        f"<!doctype html><style>{rule}</style><h1>Shop</h1>"
+        f'<script src="{server.url}/static/chat-widget.js" defer></script>'
+    )
+    page.goto(shop.origin)
+    page.locator("assistant-chat").get_by_role("button").first.click()
+    say(page, "hello")
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    style = answer(page).evaluate(
+        "element => { const s = getComputedStyle(element); "
+        "return [s.fontSize, s.textTransform, s.fontFamily.includes('system-ui')] }"
+    )
+    assert style == ["15px", "none", True]
+    assert page.locator("assistant-chat").evaluate("element => getComputedStyle(element).opacity") == "1"
 
 
 def test_a_page_on_an_origin_that_is_not_allowed_gets_no_answer(start_server: Start, page: Page, shop: Shop) -> None:

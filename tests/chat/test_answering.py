@@ -67,6 +67,14 @@ def test_a_completed_text_that_differs_is_the_answer_and_said_to_be_corrected() 
     assert (ended.answer, ended.corrected) == ("Hello", True)
 
 
+def test_an_empty_completed_text_takes_nothing_back() -> None:
+    answer = answer_to(Heard(), "Hello")
+    answer.take(Finished(text=""), now=2, utc=2)
+    ended = answer.end(TurnState.COMPLETE, utc=3)
+    assert ended is not None
+    assert (ended.answer, ended.corrected) == ("Hello", False)
+
+
 def test_a_completed_text_that_is_the_same_corrects_nothing() -> None:
     answer = answer_to(Heard(), "Hel", "lo")
     answer.take(Finished(text="Hello", usage={"input_tokens": 3}, model="m", response_id="r"), now=2, utc=2)
@@ -86,7 +94,7 @@ def test_a_stopped_answer_keeps_what_was_said_whatever_comes_later() -> None:
 
 def test_a_failure_carries_its_error_and_citations_are_kept() -> None:
     answer = answer_to(Heard(), "a")
-    answer.take(Citation(1, filename="x.pdf"), now=1, utc=1)
+    answer.take(Citation(filename="x.pdf"), now=1, utc=1)
     ended = answer.end(TurnState.FAILED, 3, TurnError("busy", "sorry"))
     assert ended is not None
     assert ended.error == TurnError("busy", "sorry")

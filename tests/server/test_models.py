@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,12 +14,6 @@ from tests.wire.openai_server import OpenAIServer, Scenario
 pytestmark = pytest.mark.server
 
 Start = Callable[..., RunningServer]
-
-
-@pytest.fixture
-def upstream() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.chat_client import assert_whole
 from tests.conftest import need
 from tests.running_server import PATIENCE, RunningServer
+from tests.wire.openai_server import OpenAIServer
 
 pytestmark = [pytest.mark.server, pytest.mark.node]
 
@@ -38,12 +40,30 @@ def _installed(npm: str) -> str | None:
     return str(CLIENTS)
 
 
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RunningServer]]:
+    """A server for each assistant that answers here."""
+    with OpenAIServer(delay=0.05) as upstream:
+        model = {"CHAT_MODEL": "m", "OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": upstream.base_url}
+        settings = {"demo": {"DEMO_PACE": "200"}, "responses": model}
+        started = {
+            name: RunningServer({"DATA_DIR": str(tmp_path_factory.mktemp(name)), **more})
+            for name, more in settings.items()
+        }
+        for server in started.values():
+            server.start()
+        yield started
+        for server in started.values():
+            server.stop()
+
+
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 @pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("assistant", ["demo", "responses"])
 def test_three_turns_arrive_without_a_hole_and_whole(
-    shared_server: RunningServer, node: str, package: str, transport: str
+    servers: dict[str, RunningServer], node: str, assistant: str, package: str, transport: str
 ) -> None:
-    command = [node, "three_turns.mjs", package, shared_server.url, transport]
+    command = [node, "three_turns.mjs", package, servers[assistant].url, transport]
     run = subprocess.run(command, cwd=CLIENTS, capture_output=True, text=True, timeout=2 * PATIENCE)
     assert run.returncode == 0, run.stderr
     turns = json.loads(run.stdout)
@@ -52,6 +72,8 @@ def test_three_turns_arrive_without_a_hole_and_whole(
         assert turn["state"] == "complete"
         assert len(turn["pieces"]) > 3
         assert_whole(turn["pieces"], turn)
+    if assistant == "responses":
+        assert "What is this? | How do I embed it?" in turns[-1]["text"], "the model was given the history"
 
 
 def test_the_versions_are_the_ones_that_are_promised_and_the_lock_names_no_registry() -> None:

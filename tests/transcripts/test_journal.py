@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.chat.identity import Identity, new_identity
-from app.chat.interfaces import Journal
+from app.chat.interfaces import Journal, Remote, Trace
 from app.chat.turns import Turn, TurnError, TurnState, UserMessage
 from app.errors import ChatError, JournalError
 from app.transcripts.database import Database
@@ -58,6 +58,7 @@ def test_what_is_finished_is_read_back_the_same(journal: Journal) -> None:
     ended = replace(
         turn, state=TurnState.FAILED, answer="grüße 🙂", seq=4, started_at=20, first_piece_at=21, finished_at=30,
         citations=({"n": 1, "url": "https://example.com"},), usage={"input_tokens": 3}, model="m", response_id="r",
+        assistant="responses", request_ids=("req-1", "req-2"),
         corrected=True, error=TurnError("busy", "sorry"),
     )  # fmt: skip
     assert journal.finish(ended)
@@ -139,6 +140,21 @@ def test_history_has_whole_answered_turns_and_no_failed_ones(journal: Journal) -
     turn = accept(journal, "e")
     exchanges = journal.history(ME.conversation, turn.index, 1000)
     assert [(e.question, e.answer) for e in exchanges] == [("question a", "one"), ("question d", "half")]
+
+
+def test_where_a_turn_is_on_the_other_side_is_known_to_the_next(journal: Journal) -> None:
+    first = accept(journal, "a")
+    journal.start(first.id, 20)
+    assert journal.remote(ME.conversation, 0, "threads") == Remote()
+    journal.trace(first.id, "threads", Trace(thread_id="thread_1"))
+    journal.trace(first.id, "threads", Trace(run_id="run_1"))
+    assert journal.remote(ME.conversation, 1, "threads") == Remote("thread_1", "run_1")
+    assert journal.remote(ME.conversation, 1, "responses") == Remote()
+    assert journal.remote(ME.conversation, 0, "threads") == Remote()
+    ended = replace(first, state=TurnState.COMPLETE, answer="done", finished_at=30, assistant="threads")
+    assert journal.finish(ended)
+    assert journal.remote(ME.conversation, 1, "threads") == Remote("thread_1", None)
+    assert [e.thread_id for e in journal.history(ME.conversation, 1, 1000)] == ["thread_1"]
 
 
 # What only the real one has to show.

@@ -9,12 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from app.errors import JournalError
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
 from app.transcripts.tables import metadata
 
 RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
-"""Journals as earlier releases left them, dumped with some content by `sqlite3 journal.sqlite3 .dump`."""
+"""Journals of every schema that was released, dumped with some content by `sqlite3 journal.sqlite3 .dump`."""
 
 
 def test_the_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
@@ -48,6 +49,16 @@ def test_a_journal_of_an_earlier_release_is_upgraded_with_its_content(release: P
         turn = journal.turn(conversation, turn_id)
         assert turn is not None
         assert (turn.text, turn.answer) == (text, answer)
+
+
+def test_a_journal_of_a_newer_version_is_refused_with_that_reason(tmp_path: Path) -> None:
+    database = Database(tmp_path / "journal.sqlite3")
+    database.upgrade()
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(JournalError) as refused:
+        database.upgrade()
+    assert "newer version" in str(refused.value.__cause__)
 
 
 def test_there_is_a_release_to_upgrade_from() -> None:

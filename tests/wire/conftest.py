@@ -1,4 +1,4 @@
-"""A double and the official SDK to talk to it with."""
+"""The official SDK, to talk to the double with."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import openai
 import pytest
 
 from .openai_server import OpenAIServer
-
-
-@pytest.fixture
-def upstream() -> Iterator[OpenAIServer]:
-    """A double of its own for each test."""
-    with OpenAIServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -159,6 +159,16 @@ def get_conversation(exchange: Exchange, ident: str) -> None:
     exchange.send_json(_found(exchange, ident).as_json())
 
 
+def add_items(exchange: Exchange, ident: str) -> None:
+    """POST /conversations/{id}/items: at most 20 at a time."""
+    conversation, items = _found(exchange, ident), list(exchange.json.get("items") or [])
+    if not 0 < len(items) <= 20:
+        raise invalid(f"Expected 1 to 20 items, got {len(items)}.", "items")
+    added = [{"id": long_id("msg"), "type": "message", "status": "completed", **item} for item in items]
+    conversation.items += added
+    exchange.send_json({"object": "list", "data": added, "has_more": False, "first_id": "", "last_id": ""})
+
+
 def delete_conversation(exchange: Exchange, ident: str) -> None:
     """DELETE /conversations/{id}."""
     _found(exchange, ident)
@@ -188,5 +198,6 @@ ROUTES = (
     Route("DELETE", "/responses/*", delete_response),
     Route("POST", "/conversations", create_conversation),
     Route("GET", "/conversations/*", get_conversation),
+    Route("POST", "/conversations/*/items", add_items),
     Route("DELETE", "/conversations/*", delete_conversation),
 )

@@ -33,6 +33,7 @@ export const texts = {
   stopped: "You stopped this answer.",
   interrupted: "This answer was interrupted.",
   failed: "This answer failed.",
+  nothing: "There was no answer.",
   truncated: "This answer reached the model's length limit.",
   invalid: "Your earlier conversation could not be opened, so a new one began.",
   expired: "Your earlier conversation has expired, so a new one began.",

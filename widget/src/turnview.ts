@@ -26,6 +26,10 @@ const NOTES: Record<string, string> = {
 
 /** What failed or was cut off by us is not the assistant's answer to be judged. */
 const RATEABLE = new Set(["complete", "truncated", "stopped"]);
+/** What went wrong will go wrong again: nothing is gained by asking the same once more. */
+const HOPELESS = new Set([
+  "assistant_misconfigured", "assistant_quota", "assistant_refused", "content_filtered", "context_too_long",
+]);
 
 export class TurnView {
   readonly element = h("article", { class: "turn", "data-test": "turn" });
@@ -114,13 +118,14 @@ export class TurnView {
   }
 
   #showNote(turn: Turn): void {
-    const words = NOTES[turn.state];
+    const words = turn.state === "complete" && turn.answer === "" ? texts.nothing : NOTES[turn.state];
     if (!words) return this.#say(null);
-    const failed = turn.state === "failed" || turn.state === "interrupted";
+    const failed = turn.state === "failed" || turn.state === "interrupted" || words === texts.nothing;
     const error = turn.error?.message;
     if (!failed) return this.#say(error ?? words);
     // The state in a word of ours, what happened in the server's.
-    this.#say(error ?? words, action(texts.askAgain, () => this.#actions.ask(turn.question)));
+    const hopeless = HOPELESS.has(turn.error?.code ?? "");
+    this.#say(error ?? words, ...(hopeless ? [] : [action(texts.askAgain, () => this.#actions.ask(turn.question))]));
     this.#note.dataset["test"] = "error";
     this.#note.classList.add("bad");
   }
@@ -157,7 +162,8 @@ export class TurnView {
 }
 
 function progressWords(turn: Turn): string {
-  if (turn.activity === "tool") return turn.detail || texts.tool;
+  if (turn.detail) return turn.detail;
+  if (turn.activity === "tool") return texts.tool;
   if (turn.activity === "queued") return texts.queued;
   return turn.activity === "stalled" ? texts.stalled : texts.thinking;
 }

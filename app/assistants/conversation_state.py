@@ -1,0 +1,70 @@
+"""The Responses API with the history on the other side: a conversation there (`CHAT_STATE=conversation`).
+
+Only servers with the Conversations API have a memory; some others take any id and forget. Turns that the
+conversation lacks, because another assistant answered them, are added before the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any
+
+import openai
+
+from app.assistants.history import lacking
+from app.assistants.openai_client import translated
+from app.assistants.responses import ResponsesAssistant, as_input, exchange_items
+from app.assistants.retrying import Steps, retried
+from app.chat.interfaces import Event, Exchange, Question, Trace
+from app.errors import AssistantError
+
+MOST_ITEMS = 20
+"""Items that one call may add (https://platform.openai.com/docs/api-reference/conversations)."""
+
+
+class ConversationAssistant:
+    """Answers by one model, in a conversation of the other side for each of ours."""
+
+    name = "conversation"
+
+    def __init__(self, client: openai.OpenAI, responses: ResponsesAssistant) -> None:
+        self._client = client
+        self._responses = responses
+
+    def ready(self) -> bool:
+        return self._responses.ready()
+
+    def stream(self, question: Question) -> Generator[Event, None, None]:
+        """The answer's events. Raises `AssistantError`."""
+        known = question.remote.thread_id
+        try:
+            yield from self._answer(question, known)
+        except AssistantError as error:
+            if known is None or not error.no_such_object:
+                raise
+            # It was deleted over there, or has expired: a new one gets all of the history.
+            yield from self._answer(question, None)
+
+    def _answer(self, question: Question, known: str | None) -> Steps[None]:
+        there = known or (yield from self._call(question, self._client.conversations.create)).id
+        yield Trace(thread_id=there)
+        yield from self._add(question, there, lacking(question.history, there))
+        yield from self._responses.rounds(question, as_input(question, ()), conversation=there)
+
+    def _add(self, question: Question, there: str, history: Sequence[Exchange]) -> Steps[None]:
+        items = [item for exchange in history for item in exchange_items(exchange)]
+        for start in range(0, len(items), MOST_ITEMS):
+            add = partial(self._client.conversations.items.create, there, items=items[start : start + MOST_ITEMS])
+            yield from self._call(question, add)
+
+    def _call(self, question: Question, call: Any) -> Steps[Any]:
+        """One request that changes something over there: repeated only when it was refused."""
+
+        def attempt() -> Steps[Any]:
+            with translated():
+                result = call()
+            yield Trace(request_id=getattr(result, "_request_id", None))
+            return result
+
+        return (yield from retried(attempt, question.cancellation, repeatable=False))

@@ -1,0 +1,89 @@
+"""`python -m app check`, as an operator runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running_server import ROOT
+from tests.wire.openai_server import OpenAIServer, Scenario
+
+Check = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    def run(**environment: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", "check"],
+            cwd=ROOT, env={"DATA_DIR": str(tmp_path / "data"), "PATH": "/usr/bin:/bin", **environment},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout
+
+    return run
+
+
+@pytest.fixture
+def upstream() -> Iterator[OpenAIServer]:
+    with OpenAIServer(api_key="sk-right", models=["a-model"]) as server:
+        yield server
+
+
+def test_with_nothing_set_the_demo_works(check: Check) -> None:
+    code, output = check()
+    assert code == 0
+    assert "ok  settings: demo answers" in output
+    assert "!!" not in output
+
+
+def test_a_wrong_setting_is_named(check: Check) -> None:
+    code, output = check(TURN_QUEUE="many")
+    assert code == 1
+    assert "!!  settings: TURN_QUEUE: write a whole number" in output
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, output = check(DATA_DIR=str(tmp_path / "file" / "data"))
+    assert code == 1
+    assert "DATA_DIR" in output
+
+
+@pytest.mark.parametrize("assistant", ["responses", "chat"])
+def test_a_model_that_answers_is_ok(check: Check, upstream: OpenAIServer, assistant: str) -> None:
+    code, output = check(
+        ASSISTANT=assistant, CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
+    )
+    assert (code, f"ok  assistant: {assistant} answered" in output) == (0, True), output
+
+
+@pytest.mark.parametrize(
+    ("environment", "advice"),
+    [
+        ({"OPENAI_API_KEY": "sk-wrong"}, "OPENAI_API_KEY is valid"),
+        ({"CHAT_MODEL": "unknown"}, "CHAT_MODEL"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "OPENAI_BASE_URL is right"),
+    ],
+)
+def test_each_fault_comes_with_what_to_do(
+    check: Check, upstream: OpenAIServer, environment: dict[str, str], advice: str
+) -> None:
+    right = {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
+    code, output = check(**{**right, **environment})
+    assert code == 1
+    assert advice in output
+    assert "sk-" not in output
+
+
+def test_quota_and_trouble_are_told_apart(check: Check, upstream: OpenAIServer) -> None:
+    settings = {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
+    upstream.scenario = Scenario(status=429, code="insufficient_quota")
+    assert "assistant_quota" in check(**settings)[1]
+    upstream.scenario = Scenario(body="html")
+    assert "in place of a stream" in check(**settings)[1]
