@@ -90,7 +90,8 @@ def _report(name: str, work: Callable[[], Result], tell: Callable[[Result], str]
 
 def _fault(error: ChatServerError) -> str:
     if isinstance(error, AssistantError):
-        advice = WHAT_TO_DO.get(error.code, "see docs/assistants.md")
+        code = Code.ASSISTANT_UNAVAILABLE if error.no_such_route else error.code
+        advice = WHAT_TO_DO.get(code, "see docs/assistants.md")
         return f"{error.code} ({error.detail or error.message}): {advice}"
     if isinstance(error, JournalError):
         return f"{error.__cause__ or error}; name a folder in DATA_DIR that the server may write to"

@@ -131,8 +131,8 @@ class MemoryJournal:
         theirs = [t for t in self._of(conversation)[:before_index] if t.assistant == assistant and t.thread_id]
         if not theirs:
             return Remote()
-        by_itself = theirs[-1].state in (TurnState.COMPLETE, TurnState.TRUNCATED)
-        return Remote(theirs[-1].thread_id, None if by_itself else theirs[-1].run_id)
+        settled = theirs[-1].state in (TurnState.COMPLETE, TurnState.TRUNCATED)
+        return Remote(theirs[-1].thread_id, None if settled else theirs[-1].run_id, settled)
 
     def trace(self, turn_id: str, assistant: str, trace: Trace) -> None:
         self._write()

@@ -69,12 +69,15 @@ def test_a_model_that_answers_is_ok(check: Check, upstream: OpenAIServer, assist
         ({"OPENAI_API_KEY": "sk-wrong"}, "OPENAI_API_KEY is valid"),
         ({"CHAT_MODEL": "unknown"}, "CHAT_MODEL"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "OPENAI_BASE_URL is right"),
+        ({"OPENAI_BASE_URL": "without /v1"}, "OPENAI_BASE_URL is right"),
     ],
 )
 def test_each_fault_comes_with_what_to_do(
     check: Check, upstream: OpenAIServer, environment: dict[str, str], advice: str
 ) -> None:
     right = {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
+    if environment.get("OPENAI_BASE_URL") == "without /v1":
+        environment = {"OPENAI_BASE_URL": upstream.base_url.removesuffix("/v1")}
     code, output = check(**{**right, **environment})
     assert code == 1
     assert advice in output

@@ -115,8 +115,8 @@ class _Round:
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def take(self, chunk: dict[str, Any]) -> Generator[Event, None, None]:
-        if chunk.get("error"):
-            fault = mapping(chunk["error"])
+        if chunk.get("error") or ("code" in chunk and "choices" not in chunk):
+            fault = mapping(chunk.get("error")) or chunk
             raise upstream_error(fault.get("code") or fault.get("type"))
         self.model = chunk.get("model") or self.model
         self.response_id = chunk.get("id") or self.response_id

@@ -13,11 +13,11 @@ from typing import Any
 import openai
 
 from app.assistants.history import lacking
-from app.assistants.openai_client import translated
+from app.assistants.openai_client import UNAVAILABLE, translated
 from app.assistants.responses import ResponsesAssistant, as_input, exchange_items
 from app.assistants.retrying import Steps, retried
 from app.chat.interfaces import Event, Exchange, Question, Trace
-from app.errors import AssistantError
+from app.errors import AssistantError, Code
 
 MOST_ITEMS = 20
 """Items that one call may add (https://platform.openai.com/docs/api-reference/conversations)."""
@@ -37,7 +37,9 @@ class ConversationAssistant:
 
     def stream(self, question: Question) -> Generator[Event, None, None]:
         """The answer's events. Raises `AssistantError`."""
-        known = question.remote.thread_id
+        # After a stop or a failure nobody knows what stands over there: a message without its answer, a function
+        # call that waits for its output. A new one gets all of the history from us.
+        known = question.remote.thread_id if question.remote.settled else None
         try:
             yield from self._answer(question, known)
         except AssistantError as error:
@@ -47,10 +49,17 @@ class ConversationAssistant:
             yield from self._answer(question, None)
 
     def _answer(self, question: Question, known: str | None) -> Steps[None]:
-        there = known or (yield from self._call(question, self._client.conversations.create)).id
+        there = known or (yield from self._created(question))
         yield Trace(thread_id=there)
         yield from self._add(question, there, lacking(question.history, there))
         yield from self._responses.rounds(question, as_input(question, ()), conversation=there)
+
+    def _created(self, question: Question) -> Steps[str]:
+        made = yield from self._call(question, self._client.conversations.create)
+        there = getattr(made, "id", None)
+        if not isinstance(there, str):
+            raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail="a conversation without an id")
+        return there
 
     def _add(self, question: Question, there: str, history: Sequence[Exchange]) -> Steps[None]:
         items = [item for exchange in history for item in exchange_items(exchange)]

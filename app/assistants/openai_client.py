@@ -7,6 +7,7 @@ the bytes ourselves, and its own retries repeat requests without the visitor bei
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ BY_STATUS = {
     403: Code.ASSISTANT_MISCONFIGURED,
     404: Code.ASSISTANT_MISCONFIGURED,
     405: Code.ASSISTANT_MISCONFIGURED,
+    408: Code.ASSISTANT_UNAVAILABLE,
     409: Code.ASSISTANT_BUSY,
     422: Code.ASSISTANT_REFUSED,
     429: Code.ASSISTANT_BUSY,
@@ -93,8 +95,11 @@ def upstream_error(
     code: object, status: int | None = None, *, request_id: str | None = None, retry_after: float | None = None
 ) -> AssistantError:
     """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret."""
-    ours = BY_UPSTREAM_CODE.get(str(code)) or BY_STATUS.get(status or 0, Code.ASSISTANT_UNAVAILABLE)
-    known = {"status": status, "code": str(code)[:60] if code else None, "request": request_id}
+    by_status = Code.ASSISTANT_REFUSED if 400 <= (status or 0) < 500 else Code.ASSISTANT_UNAVAILABLE
+    ours = BY_UPSTREAM_CODE.get(str(code)) or BY_STATUS.get(status or 0, by_status)
+    # A code is a word; whatever else stands there may be a secret.
+    word = code if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,60}", code) else None
+    known = {"status": status, "code": word, "request": request_id}
     return AssistantError(
         ours,
         SENTENCES[ours],
@@ -117,20 +122,25 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
     """
     with translated(), open_stream() as response:
         _check_is_stream(response)
-        cancellation.on_cancel(lambda: _shut_down(response))
         yield OPENED, {"request_id": response.request_id}
-        decoder = Decoder()
         try:
-            for chunk in response.iter_bytes():
-                for name, data in decoder.feed(chunk):
-                    event = _fields(data)
-                    if event is not None:
-                        yield name or str(event.get("type", "")), event
+            # Only while it is ours: a connection that was read to its end is another turn's the next moment.
+            with cancellation.calling(lambda: _shut_down(response)):
+                yield from _decoded(response)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             if not cancellation.cancelled:
                 raise cut(type(error).__name__) from error
         except ValueError as error:
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=str(error)) from error
+
+
+def _decoded(response: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    decoder = Decoder()
+    for chunk in response.iter_bytes():
+        for name, data in decoder.feed(chunk):
+            event = _fields(data)
+            if event is not None:
+                yield name or str(event.get("type", "")), event
 
 
 def _refused(error: openai.APIStatusError) -> AssistantError:
@@ -151,7 +161,7 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         return None
     return min(max(0.0, seconds), 3600.0) if seconds == seconds else None

@@ -15,7 +15,7 @@ from typing import Any
 import openai
 
 from app.assistants.history import lacking
-from app.assistants.remote_thread import RemoteThread
+from app.assistants.remote_thread import NEWEST, RemoteThread
 from app.assistants.retrying import Steps, retried
 from app.assistants.thread_runs import RunReading, Stopped, opened, read_stream, status_of
 from app.assistants.tools import MOST_ROUNDS, too_many_rounds
@@ -60,6 +60,9 @@ class ThreadsAssistant:
     def _prepared(self, question: Question) -> Steps[RemoteThread]:
         """The conversation's thread, free and with the message as its last one."""
         known = question.remote.thread_id
+        if known and not question.remote.settled and len(lacking(question.history, known)) * 2 > NEWEST:
+            # It may have some of these turns already, more than can be looked at in one call.
+            known = None
         if known:
             thread = RemoteThread(self._threads, question.cancellation, known)
             yield Trace(thread_id=known)

@@ -46,7 +46,8 @@ class Sources:
     def add(self, citation: Citation) -> None:
         """Learn about a source: one that a marker stands for, or one that the text names otherwise."""
         match = MARKER.fullmatch(citation.marker or "")
-        name = match[1] if match else citation.url or citation.file_id or citation.filename or citation.title or ""
+        named = citation.url or citation.filename or citation.file_id or citation.title or ""
+        name = match[1] if match else named
         number = self._number(name)
         self._fields[number] |= citation_fields(citation)
 

@@ -6,7 +6,8 @@ The chat is handed objects that fit these; it imports none of the rooms that mak
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -89,16 +90,21 @@ class Cancellation:
         """Sleep, but wake at once when cancelled. True: it was cancelled."""
         return self._cancelled.wait(seconds)
 
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when the turn is cancelled, at once if it already was."""
+    @contextmanager
+    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Have `callback` called when the turn is cancelled within this block, at once if it already was."""
         self._callbacks.append(callback)
-        if self.cancelled:
-            callback()
+        try:
+            if self.cancelled:
+                callback()
+            yield
+        finally:
+            self._callbacks.remove(callback)
 
     def cancel(self) -> None:
         if not self.cancelled:
             self._cancelled.set()
-            for callback in self._callbacks:
+            for callback in list(self._callbacks):
                 callback()
 
 
@@ -115,11 +121,13 @@ class Exchange:
 class Remote:
     """What the other side has of a conversation, for assistants that keep the history themselves.
 
-    `orphan`: the run of the turn before, if that turn did not end by itself and its run may still go on.
+    `settled`: the last turn there ended by itself; otherwise nobody knows how much of it stands there.
+    `orphan`: the run of that turn, if it is not settled and may still go on.
     """
 
     thread_id: str | None = None
     orphan: str | None = None
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

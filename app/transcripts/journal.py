@@ -135,8 +135,8 @@ class SqlJournal:
             last = connection.execute(query).first()
         if last is None:
             return Remote()
-        ended_by_itself = last.state in (TurnState.COMPLETE, TurnState.TRUNCATED)
-        return Remote(last.thread_id, None if ended_by_itself else last.run_id)
+        settled = last.state in (TurnState.COMPLETE, TurnState.TRUNCATED)
+        return Remote(last.thread_id, None if settled else last.run_id, settled)
 
     def trace(self, turn_id: str, assistant: str, trace: Trace) -> None:
         """Record where a running turn is on the other side."""

@@ -117,3 +117,17 @@ class WireContract(AssistantContract):
 
     def is_under_way(self, _slow: Assistant) -> bool:
         return bool(self.upstream.streaming)
+
+    def test_a_cancel_after_the_end_disturbs_no_answer_that_follows(
+        self, upstream: OpenAIServer, assistant: Assistant
+    ) -> None:
+        first, second = (Question(f"turn-{n}", f"conversation-{n}", "hello") for n in (1, 2))
+        list(assistant.stream(first))
+        upstream.scenario = Scenario(delay=0.02, deltas=10)
+        events = assistant.stream(second)
+        begun = next(event for event in events if isinstance(event, Delta))
+        # The second answer comes over the connection that the first one gave back.
+        first.cancellation.cancel()
+        rest = list(events)
+        assert isinstance(rest[-1], Finished)
+        assert text_of([begun, *rest]) == rest[-1].text or rest[-1].text is None

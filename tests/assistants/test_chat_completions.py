@@ -96,6 +96,8 @@ def test_however_the_bytes_come_the_answer_is_the_same(
         (Scenario(ending="end"), "assistant_unavailable"),
         (Scenario(ending="error_flat", code="server_error"), "assistant_unavailable"),
         (Scenario(ending="error_nested", code="rate_limit_exceeded"), "assistant_busy"),
+        (Scenario(ending="error_flat", code="insufficient_quota"), "assistant_quota"),
+        (Scenario(status=418), "assistant_refused"),
         (Scenario(tools=99), "assistant_refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.status or value.ending or value.body}",

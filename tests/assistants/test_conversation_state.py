@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.assistants.conversation_state import ConversationAssistant
@@ -46,6 +48,28 @@ def test_turns_that_it_lacks_are_added_in_order(theirs: ConversationAssistant) -
     text = text_of(ask(theirs, "and now?", history))
     assert "question 0 | question 1 | question 2" in text
     assert "question 14" in text
+
+
+def test_after_a_turn_that_did_not_end_by_itself_a_new_one_is_given_all_of_the_history(
+    upstream: OpenAIServer, theirs: ConversationAssistant
+) -> None:
+    first = list(theirs.stream(Question("t1", "c", "alpha")))
+    there = thread_of(first)
+    known = [Exchange("alpha", text_of(first), there), Exchange("beta", "half an ans", there)]
+    events = list(theirs.stream(Question("t3", "c", "gamma", known, Remote(there, settled=False))))
+    assert "alpha | beta" in text_of(events)
+    assert thread_of(events) != there
+    assert len(upstream.asked("/conversations", method="POST")) == 2
+
+
+@pytest.mark.parametrize("body", ["html", "json"])
+def test_an_answer_that_is_no_conversation_is_a_fault_of_the_other_side(
+    upstream: OpenAIServer, theirs: ConversationAssistant, body: Any
+) -> None:
+    upstream.next(Scenario(body=body), path="/conversations")
+    with pytest.raises(AssistantError) as failure:
+        ask(theirs)
+    assert failure.value.code == "assistant_unavailable"
 
 
 def test_turns_that_it_was_given_are_not_given_again(upstream: OpenAIServer, theirs: ConversationAssistant) -> None:

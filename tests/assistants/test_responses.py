@@ -210,6 +210,23 @@ def test_only_passing_faults_are_tried_again_and_never_after_the_first_word(
     assert len(upstream.requests) == times
 
 
+@pytest.mark.parametrize("value", ["Wed, 21 Oct 99999999999 07:28:00 GMT", "soon", "nan", "-5", "1e400", ""])
+def test_a_strange_time_to_wait_is_no_new_fault(
+    upstream: OpenAIServer, responses: ResponsesAssistant, value: str
+) -> None:
+    upstream.scenario = Scenario(status=401, retry_after=value)
+    with pytest.raises(AssistantError) as failure:
+        ask(responses)
+    assert failure.value.code == "assistant_misconfigured"
+
+
+def test_a_code_that_is_no_word_is_not_handed_on(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
+    upstream.scenario = Scenario(status=400, code="sk-test-0123456789")
+    with pytest.raises(AssistantError) as failure:
+        ask(responses)
+    assert "sk-test" not in failure.value.detail
+
+
 def test_how_long_to_wait_is_handed_on(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
     upstream.scenario = Scenario(status=429, retry_after="60")
     with pytest.raises(AssistantError) as failure:

@@ -58,6 +58,17 @@ def test_what_is_known_of_a_source_is_put_to_its_marker() -> None:
     assert sources.all() == ({"n": 1, "filename": "policy.pdf", "file_id": "file-1"},)
 
 
+@pytest.mark.parametrize("first", ["text", "source"])
+def test_a_file_without_its_marker_is_known_by_its_name(first: str) -> None:
+    sources = Sources()
+    known = Citation(file_id="file-1", filename="policy.pdf")
+    if first == "source":
+        sources.add(known)
+    sources.pass_on("a【4:0†policy.pdf】")
+    sources.add(known)
+    assert sources.all() == ({"n": 1, "filename": "policy.pdf", "file_id": "file-1"},)
+
+
 def test_a_source_that_no_marker_stands_for_has_a_number_of_its_own_once() -> None:
     _, sources = sent("a【4:0†policy.pdf】")
     for _ in range(2):

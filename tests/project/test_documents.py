@@ -7,9 +7,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
+from app.chat.interfaces import Status
 from app.chat.turns import Turn, TurnError, TurnState
 from app.errors import Code
 from app.settings import Settings
@@ -151,6 +153,7 @@ def test_every_state_of_a_turn_is_explained_in_the_protocol(state: TurnState) ->
 def test_every_word_of_turn_status_is_explained_in_the_protocol() -> None:
     calls = [call for path in ROOT.glob("app/chat/*.py") for call in re.findall(r"\.status\((.*)", path.read_text())]
     words = {word for call in calls for word in re.findall(r'"(\w+)"', call)}
+    words |= set(get_args(get_type_hints(Status)["state"]))
     assert {"queued", "thinking", "answering"} <= words
     part = text_of("docs/protocol.md").split("\n### turn_status\n")[1].split("\n### ")[0]
     assert words == set(re.findall(r"^\| `(\w+)` \|", part, re.M)) - {"state"}

@@ -87,6 +87,23 @@ def test_a_hundred_turns_at_once_run_side_by_side(start_server: Start, upstream:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_after_a_stop_among_function_calls_the_conversation_goes_on(
+    start_server: Start, upstream: OpenAIServer, kind: str
+) -> None:
+    server = start(start_server, upstream, kind)
+    with ChatClient(server.url) as client:
+        client.ask("alpha")
+        turn_id = client.say("[[tool=9]] [[delay=0.3]] beta")
+        wait_until(
+            lambda: any(s["state"] == "tool" for s in client.all("turn_status", turn_id)), "a function is called"
+        )
+        assert client.call("stop", {})["state"] == "stopped"
+        after = client.whole(client.say("gamma"))
+    assert after["state"] == "complete"
+    assert "alpha" in after["text"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_stop_reaches_the_other_side_within_a_second_though_it_is_silent(
     start_server: Start, upstream: OpenAIServer, kind: str
 ) -> None:

@@ -148,7 +148,7 @@ def test_where_a_turn_is_on_the_other_side_is_known_to_the_next(journal: Journal
     assert journal.remote(ME.conversation, 0, "threads") == Remote()
     journal.trace(first.id, "threads", Trace(thread_id="thread_1"))
     journal.trace(first.id, "threads", Trace(run_id="run_1"))
-    assert journal.remote(ME.conversation, 1, "threads") == Remote("thread_1", "run_1")
+    assert journal.remote(ME.conversation, 1, "threads") == Remote("thread_1", "run_1", settled=False)
     assert journal.remote(ME.conversation, 1, "responses") == Remote()
     assert journal.remote(ME.conversation, 0, "threads") == Remote()
     ended = replace(first, state=TurnState.COMPLETE, answer="done", finished_at=30, assistant="threads")
