@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 
-LEVELS = ("debug", "info", "warning", "error")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -18,7 +17,7 @@ class OneLine(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Set up logging of this process. `level` is one of `LEVELS`.
+    """Set up logging of this process. `level` is `LOG_LEVEL` of the settings.
 
     The libraries' own loggers stay at WARNING: at DEBUG some of them print whole request bodies.
     """

@@ -121,3 +121,14 @@ def assert_whole(pieces: list[dict[str, Any]], finished: dict[str, Any]) -> None
     """The pieces are numbered 0..n without a hole, in order, and together they are the finished text."""
     assert [piece["seq"] for piece in pieces] == list(range(finished["seq"] + 1))
     assert "".join(piece["text"] for piece in pieces) == finished["text"]
+
+
+def assert_three_turns(client: ChatClient) -> None:
+    """Three messages to an assistant of `tests.wire` are answered whole, the last one with its history."""
+    for text in ("alpha", "beta"):
+        assert client.whole(client.say(text))["state"] == "complete"
+    third = client.whole(client.say("gamma"))
+    assert third["state"] == "complete"
+    assert "turn 3" in third["text"]
+    assert "alpha | beta" in third["text"]
+    assert third["usage"]["output_tokens"] > 0

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.assistants.demo import LONG_WORDS, SOURCES, DemoAssistant
-from app.chat.interfaces import Citation, Delta, Exchange
+from app.assistants.demo import FAILS_AFTER, LONG_WORDS, SOURCES, DemoAssistant
+from app.chat.interfaces import Citation, Delta, Exchange, Question
+from app.errors import AssistantError
 from tests.assistants.contract import AssistantContract, ask, text_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,9 +59,10 @@ def test_every_answer_cites_a_document_that_exists() -> None:
 
 
 def test_a_failing_answer_fails_after_some_words() -> None:
-    events = []
-    with pytest.raises(Exception, match="fail"):
-        events.extend(ask(DemoAssistant(0, "failing")))
+    events = DemoAssistant(0, "failing").stream(Question("t", "c", "hello"))
+    assert [type(next(events)) for _ in range(FAILS_AFTER)] == [Delta] * FAILS_AFTER
+    with pytest.raises(AssistantError, match="fail"):
+        next(events)
 
 
 def test_a_long_answer_is_long() -> None:

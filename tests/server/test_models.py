@@ -21,18 +21,6 @@ def server(start_server: Start, upstream: OpenAIServer) -> RunningServer:
     return start_server(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-secret-key", OPENAI_BASE_URL=upstream.base_url)
 
 
-@pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_three_turns_with_their_history(server: RunningServer, transport: str) -> None:
-    with ChatClient(server.url, transport=transport) as client:
-        client.whole(client.say("alpha"))
-        client.whole(client.say("beta"))
-        third = client.whole(client.say("gamma"))
-    assert third["state"] == "complete"
-    assert "turn 3" in third["text"]
-    assert "alpha | beta" in third["text"]
-    assert third["usage"]["output_tokens"] > 0
-
-
 def test_a_failure_has_a_code_and_a_sentence_and_the_log_has_no_key_and_no_text(
     server: RunningServer, upstream: OpenAIServer
 ) -> None:

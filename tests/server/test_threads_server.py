@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chat_client import ChatClient
+from tests.chat_client import ChatClient, assert_three_turns
 from tests.running_server import RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 from tests.wire.thread import Thread, text_of
@@ -45,13 +45,7 @@ def users(upstream: OpenAIServer) -> list[str]:
 def test_three_turns_in_one_thread(start: Start, upstream: OpenAIServer, transport: str) -> None:
     server = start()
     with ChatClient(server.url, transport=transport) as client:
-        client.whole(client.say("alpha"))
-        client.whole(client.say("beta"))
-        third = client.whole(client.say("gamma"))
-    assert third["state"] == "complete"
-    assert "turn 3" in third["text"]
-    assert "alpha | beta" in third["text"]
-    assert third["usage"]["output_tokens"] > 0
+        assert_three_turns(client)
     assert users(upstream) == ["alpha", "beta", "gamma"]
     assert "Deprecat" not in server.log
 
