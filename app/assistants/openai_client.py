@@ -1,7 +1,7 @@
 """The border to the openai SDK: its client, its errors in our words, and the bytes of a stream.
 
-Only requests go through the SDK. Its own stream parsing costs several times more per token than decoding
-the bytes ourselves, and its own retries repeat requests without the visitor being told; both are off.
+Only requests go through the SDK. Its own stream parsing tries every kind of event as a typed object for each
+token, and its own retries repeat requests without the visitor being told; both are off.
 """
 
 from __future__ import annotations

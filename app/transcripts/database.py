@@ -106,7 +106,7 @@ def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    # A power cut may cost the last moments, a kill costs nothing; FULL would hold the worker 1.6 ms a write.
+    # A power cut may cost the last moments, a kill costs nothing; FULL would wait for the disk at every write.
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
