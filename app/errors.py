@@ -21,6 +21,7 @@ class Code(StrEnum):
     UNKNOWN_EVENT = "unknown_event"
     TOO_LONG = "too_long"
     BUSY = "busy"
+    RESTARTING = "restarting"
     NOT_YOURS = "not_yours"
     UNKNOWN_TURN = "unknown_turn"
     NOT_CONNECTED = "not_connected"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -16,7 +17,7 @@ from app import logs
 from app.assistants.choose import assistant_for
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
-from app.chat.turns import TurnState
+from app.chat.turns import Turn, TurnState
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
 from app.settings import Settings, load, split_secrets
@@ -48,10 +49,11 @@ def create(settings: Settings) -> Flask:
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     flask.extensions["origins"] = origins
     checks = {"journal": lambda: journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
-    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks)
+    demo = assistant.name == "demo"
+    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, demo=demo)
     add_socket(
         flask, settings, origins=origins, metrics=metrics, tokens=Tokens(keys, int(settings.token_days * DAY)),
-        journal=journal, assistant=assistant,
+        journal=journal, assistant=assistant, end_orphans=partial(end_orphans, data_dir, journal),
     )  # fmt: skip
     log.info("who answers: %s", assistant.name)
     return flask
@@ -64,15 +66,21 @@ def open_journal(data_dir: DataDir, metrics: Metrics) -> SqlJournal:
         database.upgrade()
         own_id = data_dir.new_worker()
         journal = SqlJournal(database, own_id)
-        dead = data_dir.dead_workers(journal.owners_of_unfinished())
-        ended = journal.interrupt(dead, utc()) if dead else 0
+        ended = end_orphans(data_dir, journal)
+        metrics.turns.labels(TurnState.INTERRUPTED).inc(len(ended))
         data_dir.sweep()
     if data_dir.neighbours(own_id):
-        log.warning("another server uses this DATA_DIR: a conversation works only with the server that it began on")
-    if ended:
-        metrics.turns.labels(TurnState.INTERRUPTED).inc(ended)
-        log.warning("%d turns of a worker that died are interrupted; their texts are kept", ended)
+        log.warning("another server uses this DATA_DIR: an answer is seen only by clients of the server that makes it")
     return journal
+
+
+def end_orphans(data_dir: DataDir, journal: SqlJournal) -> list[Turn]:
+    """End the turns of workers that died as interrupted, with the texts that were kept. Those turns."""
+    dead = data_dir.dead_workers(journal.owners_of_unfinished())
+    ended = journal.interrupt(dead, utc()) if dead else []
+    if ended:
+        log.warning("%d turns of a worker that died are interrupted; their texts are kept", len(ended))
+    return ended
 
 
 def utc() -> int:

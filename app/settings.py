@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     max_waiting_turns: int = Field(1000, ge=0, description="a whole number, such as 1000")
     turn_queue: int = Field(3, ge=0, le=100, description="a whole number from 0 to 100, such as 3")
     turn_deadline: float = Field(300, gt=0, le=3600, description="seconds, such as 300 (3600 at most)")
+    max_answer: int = Field(200_000, ge=1000, description="characters from 1000 on, such as 200000")
+    max_connections: int = Field(5000, ge=1, le=100_000, description="a whole number from 1 on, such as 5000")
+    replay_seconds: float = Field(60, ge=0, le=3600, description="seconds, such as 60 (3600 at most)")
+    drain_seconds: float = Field(20, ge=0, le=3600, description="seconds, such as 20 (3600 at most)")
     token_days: float = Field(30, gt=0, le=3650, description="days, such as 30")
 
     # How it runs

@@ -91,12 +91,15 @@ class MemoryJournal:
         )
         return self.kept[turn_id]
 
-    def start(self, turn_id: str, now: int) -> bool:
+    def start(self, turn_id: str, now: int) -> TurnState:
         self._write()
-        if self.kept[turn_id].state is not TurnState.QUEUED or turn_id in self.stops:
-            return False
-        self.kept[turn_id] = replace(self.kept[turn_id], state=TurnState.RUNNING, started_at=now)
-        return True
+        turn = self.kept[turn_id]
+        if turn.state is not TurnState.QUEUED or turn_id in self.stops:
+            return TurnState.STOPPED
+        if any(not earlier.state.final for earlier in self._of(turn.conversation)[: turn.index]):
+            return TurnState.QUEUED
+        self.kept[turn_id] = replace(turn, state=TurnState.RUNNING, started_at=now)
+        return TurnState.RUNNING
 
     def keep_texts(self, texts: Sequence[tuple[str, str, int]]) -> None:
         self._write()

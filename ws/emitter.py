@@ -44,7 +44,7 @@ class Emitter:
         self._emit("turn_finished", finished_payload(turn), to=room_of_turn(turn))
         if turn.error:
             self._emit("assistant_message", {"text": turn.error.message}, to=older_room(room_of_turn(turn)))
-        self._replay.drop(turn.id)
+        self._replay.finish(turn.id)
         self._count(turn)
 
     def _count(self, turn: Turn) -> None:
@@ -105,12 +105,21 @@ def resume_payload(turn: Turn, after_seq: int, rest: list[tuple[int, str]] | Sna
     """The answer to `resume`. `rest` was read from replay before `turn` was read from the journal."""
     answer: dict[str, Any] = {"ok": True, "state": turn.state}
     if turn.state.final:
-        covered = after_seq == turn.seq and not turn.corrected
-        missing: dict[str, Any] = {"pieces": []} if covered else {"reset": {"text": turn.answer, "seq": turn.seq}}
-        return answer | missing | {"finished": finished_payload(turn)}
+        answer["finished"] = finished_payload(turn)
+        rest = _rest_of_finished(turn, after_seq, rest)
     if isinstance(rest, Snapshot):
         return answer | {"reset": {"text": rest.text, "seq": rest.seq}}
     return answer | {"pieces": [{"seq": seq, "text": text} for seq, text in rest]}
+
+
+def _rest_of_finished(
+    turn: Turn, after_seq: int, rest: list[tuple[int, str]] | Snapshot
+) -> list[tuple[int, str]] | Snapshot:
+    """The pieces after `after_seq` if they lead to the answer as it was recorded, otherwise that answer whole."""
+    pieces = [] if after_seq == turn.seq or isinstance(rest, Snapshot) else rest
+    if turn.corrected or after_seq + len(pieces) != turn.seq:
+        return Snapshot(turn.answer, turn.seq)
+    return pieces
 
 
 def error_payload(error: ChatError) -> dict[str, Any]:

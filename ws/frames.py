@@ -15,6 +15,7 @@ import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ws.admission import RETRY_AFTER, Admission
 from ws.packets import NAMESPACE
 
 REFUSED_FRAME = f"42{NAMESPACE},"
@@ -60,13 +61,18 @@ def checked_websocket(websocket_class: Any) -> Any:
 class CheckedRequests:
     """WSGI middleware: looks at the requests under `path` before Engine.IO does."""
 
-    def __init__(self, application: Application, path: str = "/socket.io") -> None:
+    def __init__(self, application: Application, admission: Admission, path: str = "/socket.io") -> None:
         self._application = application
+        self._admission = admission
         self._path = path
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(self._path):
             return self._application(environ, start_response)
+        if self._admission.refuses(environ):
+            headers = [("Content-Type", "text/plain"), ("Connection", "close"), ("Retry-After", RETRY_AFTER)]
+            start_response("503 Service Unavailable", headers)
+            return [b"There are as many connections as this server takes. Please try again shortly.\n"]
         # No compression: it costs more than it saves on short pieces, and its options can raise.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         if environ["REQUEST_METHOD"] == "POST":

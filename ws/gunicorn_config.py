@@ -9,10 +9,9 @@ message. Nothing of the application is imported before that: eventlet has to pat
 from __future__ import annotations
 
 import logging
-import os
+import socket
 import sys
 import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,27 +26,41 @@ logging.getLogger("gunicorn.error").addFilter(lambda record: "worker is DEPRECAT
 FROM_SETTINGS = "127.0.0.1:0"
 """Stands for BIND_HOST:PORT until the settings are read; an address given by `-b` takes its place."""
 
+TOO_FEW_FILES = (
+    "Warning: MAX_CONNECTIONS={}: this process may have fewer open files; {} clients will be served. "
+    "Raise the limit (ulimit -Hn, LimitNOFILE=) or lower the setting"
+)
+
 bind = FROM_SETTINGS
 worker_class = "eventlet"
 workers = 1
-# Clients of one worker; the default of 1000 leaves the next one hanging.
-worker_connections = 10_000
 keepalive = 2
-graceful_timeout = 5
 # gunicorn would open a socket of its own under $HOME.
 control_socket_disable = True
+
+
+SEND_BUFFER = 256 * 1024
+"""Bytes of one connection; left alone, Linux lets it grow to 4 MB."""
 
 
 def on_starting(server: Any) -> None:
     """In the master, before it listens: check the settings, refuse what cannot work, set the addresses."""
     from app.errors import SettingsError
     from app.settings import load, misspelt
+    from ws.admission import OTHER_REQUESTS, make_room
 
     try:
         settings = load()
         for line in misspelt():
             print(f"Warning: {line}", file=sys.stderr, flush=True)
         _check(server.cfg, settings.async_mode)
+        clients = make_room(settings.max_connections, settings.max_running_turns)
+        if clients < settings.max_connections:
+            print(TOO_FEW_FILES.format(settings.max_connections, clients), file=sys.stderr, flush=True)
+        # gunicorn's own limit is no refusal: whoever comes after it is left hanging.
+        server.cfg.set("worker_connections", clients + OTHER_REQUESTS)
+        # So long the master waits for its worker before it kills it.
+        server.cfg.set("graceful_timeout", int(settings.drain_seconds) + 5)
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")
     given = [address for address in server.cfg.bind if address != FROM_SETTINGS]
@@ -59,39 +72,36 @@ def on_starting(server: Any) -> None:
     server.cfg.set("bind", list(dict.fromkeys(addresses)))
 
 
+def when_ready(server: Any) -> None:
+    """In the master, when it listens: bound what the kernel holds for a client that does not read (ws/backlog.py)."""
+    for listener in server.LISTENERS:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
 def post_worker_init(worker: Any) -> None:
-    """In the worker, when the application is loaded: say where the page is."""
+    """In the worker, when the application is loaded: say where the page is, and watch for the end."""
+    from ws.departure import WorkerEnd
+
     addresses = [listener.getsockname() for listener in worker.sockets]
     tcp = [address for address in addresses if isinstance(address, tuple)]
     worker.wsgi.extensions["origins"].own_ports.update(address[1] for address in tcp)
     for host, port in dict.fromkeys((_shown(address[0]), address[1]) for address in tcp):
         print(f"Chat page: http://{host}:{port}", flush=True)
-    threading.Thread(target=_watch, args=(worker,), daemon=True).start()
+    end = WorkerEnd(worker, worker.wsgi.extensions["chat_departure"])
+    threading.Thread(target=end.watch, daemon=True).start()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """In the worker, at its end: after SIGINT there is no time for `_watch`."""
+    """In the worker, at its end: after SIGINT it goes at once."""
     application = getattr(worker, "wsgi", None)
     if application is not None:
-        application.extensions["chat_shutdown"]()
+        application.extensions["chat_departure"].end()
 
 
 def _shown(host: str) -> str:
     if host in ("0.0.0.0", "127.0.0.1", "::", "::1"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _watch(worker: Any) -> None:
-    """End the worker's turns and connections when it is told to go, and the worker when its master is gone.
-
-    The eventlet worker itself waits for open websockets until it is killed, and does not notice that its
-    master was killed: it would hold the port for ever.
-    """
-    while worker.alive and os.getppid() == worker.ppid:
-        time.sleep(0.2)
-    worker.alive = False
-    worker.wsgi.extensions["chat_shutdown"]()
 
 
 def _check(config: Any, async_mode: str) -> None:

@@ -16,13 +16,18 @@ from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
 from app.chat.queue import TurnQueue
 from app.chat.runner import Clock, Limits, Runner
+from app.chat.turns import Turn
 from app.settings import Settings
 from app.transcripts.journal import SqlJournal
 from app.web.metrics import Metrics
 from app.web.origins import Origins
+from ws.admission import Admission, make_room
+from ws.backlog import bound
 from ws.clients import Clients
+from ws.departure import Departure
 from ws.emitter import Emitter
 from ws.frames import MAX_BODY, CheckedRequests, checked_websocket
+from ws.housekeeping import Strangers, keep_house
 from ws.live import MemoryReplay
 from ws.namespace import ChatNamespace
 from ws.packets import NAMESPACE, CheckedPacket, StrictJson
@@ -49,23 +54,31 @@ class GreetingManager(Manager):  # type: ignore[misc]
 
 def add_socket(
     flask: Flask, settings: Settings, *, origins: Origins, metrics: Metrics, tokens: Tokens,
-    journal: SqlJournal, assistant: Assistant,
+    journal: SqlJournal, assistant: Assistant, end_orphans: Callable[[], list[Turn]],
 ) -> SocketIO:  # fmt: skip
-    """Serve the chat's namespace on `flask`."""
+    """Serve the chat's namespace on `flask`. `end_orphans` ends the turns of workers that died, and names them."""
     manager = GreetingManager()
+    bound(metrics.slow.inc)
     socketio = _socketio(flask, settings, origins, manager)
-    replay = MemoryReplay()
+    engine = socketio.server.eio
+    admission = Admission(engine.sockets, make_room(settings.max_connections, settings.max_running_turns))
+    flask.wsgi_app = CheckedRequests(flask.wsgi_app, admission)  # type: ignore[method-assign]
+    replay = MemoryReplay(settings.replay_seconds)
     listener = Emitter(partial(socketio.emit, namespace=NAMESPACE), replay, metrics)
     queue = TurnQueue(settings.max_running_turns, settings.max_waiting_turns, settings.turn_queue)
-    limits = Limits(settings.turn_deadline, settings.chat_history_chars)
+    limits = Limits(settings.turn_deadline, settings.chat_history_chars, settings.max_answer)
     clock = Clock()
     runner = Runner(queue, assistant, journal, listener, partial(_spawn, socketio), limits, clock)
     conversations = Conversations(journal, queue, runner, listener, clock.utc)
     clients = Clients(tokens, journal, trust_client_ids=settings.trust_client_ids)
     namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
     manager.greet = namespace.greet
-    flask.extensions["chat_shutdown"] = partial(_shut_down, runner, socketio.server.eio)
+    flask.extensions["chat_departure"] = Departure(
+        runner, queue, clients, admission, engine, manager.sid_from_eio_sid, settings.drain_seconds
+    )
     socketio.on_namespace(namespace)
+    strangers = Strangers(engine, manager.sid_from_eio_sid)
+    _spawn(socketio, partial(keep_house, replay, end_orphans, listener, strangers))
     metrics.watch("chat_turns_running", "Turns that are being answered.", lambda: queue.running)
     metrics.watch("chat_turns_waiting", "Turns that wait for their start.", lambda: queue.waiting)
     return socketio
@@ -76,13 +89,6 @@ def _spawn(socketio: SocketIO, work: Callable[[], object]) -> Callable[[], None]
     task = socketio.start_background_task(work)
     green = getattr(task, "g", None)
     return green.kill if green is not None else lambda: None
-
-
-def _shut_down(runner: Runner, engine: Any) -> None:
-    """The worker is going away: end its turns as interrupted, tell their clients, close all connections."""
-    runner.interrupt()
-    for connection in list(engine.sockets.values()):
-        connection.close(wait=False)
 
 
 def _quiet_logger(name: str) -> logging.Logger:
@@ -117,5 +123,4 @@ def _socketio(flask: Flask, settings: Settings, origins: Origins, manager: Manag
         mend()
     engine = socketio.server.eio
     engine._async = {**engine._async, "websocket": checked_websocket(engine._async["websocket"])}
-    flask.wsgi_app = CheckedRequests(flask.wsgi_app)  # type: ignore[method-assign]
     return socketio

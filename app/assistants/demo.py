@@ -1,7 +1,8 @@
 """The built-in demo: a guide to this server that needs no network and no key.
 
-It picks one of a few texts by the words of the question and streams it word by word. How fast, and whether
-it is long or fails, are settings, so that tests and demonstrations can choose.
+It picks one of a few texts by the words of the question and streams it word by word. It also counts, so that
+anybody can see whether a word was lost. How fast, and whether it is long or fails, are settings, so that tests and
+demonstrations can choose.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ SOURCES = {
     "embed": "docs/embedding.md",
     "model": "docs/assistants.md",
     "operate": "docs/operations.md",
-    "reliable": "docs/protocol.md",
+    "reliable": "docs/reliability.md",
     "kept": "docs/transcripts.md",
 }
+COUNT = re.compile(r"\bcount (?:up )?to (\d{1,9})", re.I)
+COUNT_MOST = 2000
 GREETING = re.compile(r"^\W*(hi|hello|hey|hallo|hola|bonjour|salut|good (morning|evening))\b", re.I)
 
 
@@ -57,8 +60,7 @@ class DemoAssistant:
 
     def stream(self, question: Question) -> Generator[Event, None, None]:
         """The answer's events. Raises `AssistantError` only when it is set to fail."""
-        topic = self._topic(question)
-        words = self._words(topic)
+        words, source = self._answer(question)
         for count, word in enumerate(_paced(words, self._pace, question.cancellation.wait)):
             if self._kind == "failing" and count == FAILS_AFTER:
                 sentence = "The demo was asked to fail, and so it does (DEMO_ANSWER=failing)."
@@ -66,8 +68,15 @@ class DemoAssistant:
             yield Delta(word)
         if question.cancellation.cancelled:
             return
-        yield Citation(filename=SOURCES.get(topic, "README.md"))
+        yield Citation(filename=source)
         yield Finished(model="demo", usage={"input_tokens": len(question.text.split()), "output_tokens": len(words)})
+
+    def _answer(self, question: Question) -> tuple[list[str], str]:
+        """The words of the answer, and the document that it goes back to."""
+        if count := COUNT.search(question.text):
+            return _numbers(max(1, min(int(count[1]), COUNT_MOST))), SOURCES["reliable"]
+        topic = self._topic(question)
+        return self._words(topic), SOURCES.get(topic, "README.md")
 
     def _words(self, topic: str) -> list[str]:
         """The text of a topic in words, each with the space after it, so that together they are the text."""
@@ -84,6 +93,12 @@ class DemoAssistant:
             if words.search(question.text):
                 return topic
         return "about" if len(question.history) % 2 == 0 else "more"
+
+
+def _numbers(last: int) -> list[str]:
+    """1 to `last`, ten to a line and a hundred to a paragraph, each with the space after it but the last."""
+    spaces = ("\n\n" if number % 100 == 0 else "\n" if number % 10 == 0 else " " for number in range(1, last))
+    return [*(f"{number}{space}" for number, space in enumerate(spaces, 1)), str(last)]
 
 
 def _paced(words: list[str], pace: float, wait: Callable[[float], bool]) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Answer:
         self._stalled = False
         self.abandon: Callable[[], None] = lambda: None
         self.kept_seq = -1
+        self.unrecorded: list[Trace] = []
+        self.length = 0
         self.ended = False
 
     def take(self, event: Event, now: float, utc: int) -> bool:
@@ -48,6 +50,7 @@ class Answer:
                 return False
             self._heard(now)
             if isinstance(event, Delta):
+                self.length += len(event.text)
                 self._send(self._coalescer.add(self._sources.pass_on(sendable(event.text)), now), utc)
             elif isinstance(event, Citation):
                 self._sources.add(event)

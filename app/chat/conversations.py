@@ -16,7 +16,7 @@ from app.chat.interfaces import Journal, Listener
 from app.chat.queue import TurnQueue
 from app.chat.runner import Runner
 from app.chat.turns import Turn, TurnState, UserMessage
-from app.errors import ChatError, Code
+from app.errors import ChatError, Code, JournalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Conversations:
     def accept(self, identity: Identity, message: UserMessage) -> Accepted:
         """Record a message and have it answered.
 
-        Raises `ChatError`: `busy`, `not_yours`, `bad_payload` (the `client_id` was used for another text),
-        `journal_unavailable`. Then nothing was recorded and the same `client_id` may be sent again.
+        Raises `ChatError`: `busy`, `restarting`, `not_yours`, `bad_payload` (the `client_id` was used for another
+        text), `journal_unavailable`. Then nothing was recorded and the same `client_id` may be sent again.
         """
         with self._lock_of(identity.conversation):
             known = self._journal.find(identity.conversation, message.client_id)
@@ -62,12 +62,16 @@ class Conversations:
     def stop(self, identity: Identity, turn_id: str | None) -> TurnState:
         """Stop a turn, or the conversation's oldest unfinished one. The state that it has then. Idempotent.
 
-        Raises `ChatError`: `unknown_turn`.
+        Raises `ChatError`: `unknown_turn`; `journal_unavailable`, and then a running answer ends all the same.
         """
         turn = self.turn(identity, turn_id) if turn_id else self._unfinished_or_last(identity)
         if turn.state.final:
             return turn.state
-        self._journal.request_stop(turn.id, self._utc())
+        try:
+            self._journal.request_stop(turn.id, self._utc())
+        except JournalError:
+            self._runner.stop_unrecorded(turn)
+            raise
         waiting = self._queue.withdraw(turn.id)
         if waiting is not None:
             self._runner.end_waiting(waiting, TurnState.STOPPED)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from app.chat.identity import Identity
-from app.chat.turns import Turn, UserMessage
+from app.chat.turns import Turn, TurnState, UserMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Journal(Protocol):
 
     def accept(self, identity: Identity, message: UserMessage, turn_id: str, now: int) -> Turn: ...
 
-    def start(self, turn_id: str, now: int) -> bool: ...
+    def start(self, turn_id: str, now: int) -> TurnState: ...
 
     def keep_texts(self, texts: Sequence[tuple[str, str, int]]) -> None: ...
 

@@ -10,6 +10,8 @@ from app.errors import ChatError, Code
 
 RETRY_AFTER = 5.0
 """Seconds that a refused client is asked to wait."""
+RESTARTED_AFTER = 2.0
+"""The same while the server is being restarted."""
 
 
 class TurnQueue:
@@ -23,6 +25,8 @@ class TurnQueue:
         self._running: dict[str, Turn] = {}
         self._unfinished: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.closed = False
+        """The worker is going away: what was accepted is still worked on, nothing more is taken."""
 
     @property
     def running(self) -> int:
@@ -33,7 +37,10 @@ class TurnQueue:
         return len(self._waiting)
 
     def check_room(self, conversation: str) -> None:
-        """Raise `busy` if one more turn of this conversation would be too many."""
+        """Raise `busy` if one more turn of this conversation would be too many, `restarting` if any would."""
+        if self.closed:
+            sentence = "The server is being restarted. Please send it again in a moment."
+            raise ChatError(Code.RESTARTING, sentence, retry_after=RESTARTED_AFTER)
         ahead = self._unfinished[conversation]
         if ahead > self._per_conversation:
             sentence = "Please wait until the answer before this one has ended."
@@ -63,6 +70,9 @@ class TurnQueue:
 
     def running_turn(self, conversation: str) -> Turn | None:
         return self._running.get(conversation)
+
+    def has_unfinished(self, conversation: str) -> bool:
+        return conversation in self._unfinished
 
     def oldest(self, conversation: str) -> Turn | None:
         """The conversation's running turn, or the first one that waits."""

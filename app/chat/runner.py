@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,8 +25,10 @@ from app.errors import AssistantError, ChatError, Code, JournalError
 
 log = logging.getLogger(__name__)
 
-KEEP_EVERY = 1.0
-"""Seconds between two writes of a running turn's text."""
+KEEP_EVERY = 0.8
+"""Seconds between two writes of a running turn's text: with the time that they take, a kill costs at most one."""
+ELSEWHERE = 0.5
+"""Seconds between two tries to start a turn while another worker still has an earlier one of its conversation."""
 
 CUT = AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer broke off. Please ask again.", detail="no end of stream")
 TOO_SLOW = ChatError(Code.DEADLINE_EXCEEDED, "The answer took too long and was ended.")
@@ -48,10 +50,12 @@ Spawn = Callable[[Callable[[], object]], Callable[[], None]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`deadline`: seconds a turn may take; `history_chars`: how much of the conversation an assistant is given."""
+    """`deadline`: seconds a turn may take; `history_chars`: how much of the conversation an assistant is given;
+    `answer_chars`: how long an answer may become."""
 
     deadline: float = 300
     history_chars: int = 48_000
+    answer_chars: int = 200_000
 
 
 class Runner:
@@ -69,6 +73,7 @@ class Runner:
         self._limits = limits or Limits()
         self._clock = clock or Clock()
         self._answers: dict[str, Answer] = {}
+        self._leaving = 0
         self._some_running = threading.Event()
         self._ticking = False
 
@@ -85,19 +90,32 @@ class Runner:
         answer = self._answers.get(turn.id)
         return answer is not None and self._end_early(answer, TurnState.STOPPED)
 
+    def stop_unrecorded(self, turn: Turn) -> None:
+        """Have a running turn ended as stopped, without waiting until that stands in the journal."""
+        self._spawn(partial(self.stop, turn))
+
     def end_waiting(self, turn: Turn, state: TurnState) -> None:
         """End a turn that was withdrawn from the queue before it ran."""
-        self._listener.finished(self._record(replace(turn, state=state, finished_at=self._clock.utc())))
+        self._leaving += 1
+        try:
+            self._listener.finished(self._record(replace(turn, state=state, finished_at=self._clock.utc())))
+        finally:
+            self._leaving -= 1
 
     def interrupt(self) -> None:
-        """End every turn of this worker as interrupted: it is going away."""
-        waiting = self._queue.withdraw_all()
-        if waiting or self._answers:
-            log.warning("%d turns are interrupted by the end of this worker", len(waiting) + len(self._answers))
+        """Have every turn of this worker ended as interrupted: it is going away. `unrecorded` tells when it is done."""
+        waiting, running = self._queue.withdraw_all(), list(self._answers.values())
+        if waiting or running:
+            log.warning("%d turns are interrupted by the end of this worker", len(waiting) + len(running))
         for turn in waiting:
-            self.end_waiting(turn, TurnState.INTERRUPTED)
-        for answer in list(self._answers.values()):
-            self._end_early(answer, TurnState.INTERRUPTED)
+            self._spawn(partial(self.end_waiting, turn, TurnState.INTERRUPTED))
+        for answer in running:
+            self._spawn(partial(self._end_early, answer, TurnState.INTERRUPTED))
+
+    @property
+    def unrecorded(self) -> int:
+        """How many turns that were started or withdrawn have no final state in the journal yet."""
+        return len(self._answers) + self._leaving
 
     def _run(self, answer: Answer) -> None:
         turn = answer.turn
@@ -116,7 +134,10 @@ class Runner:
 
     def _begin(self, answer: Answer) -> bool:
         turn, now = answer.turn, self._clock.utc()
-        if not self._journal.start(turn.id, now):
+        while (state := self._journal.start(turn.id, now)) is TurnState.QUEUED and not answer.ended:
+            self._clock.sleep(ELSEWHERE)
+            now = self._clock.utc()
+        if state is not TurnState.RUNNING:
             # Stopped in the moment between leaving the queue and starting.
             self._finish(answer, TurnState.STOPPED)
         if answer.ended:
@@ -133,14 +154,25 @@ class Runner:
         with closing(self._assistant.stream(question)) as events:
             for event in events:
                 if isinstance(event, Trace) and (event.thread_id or event.run_id):
-                    self._journal.trace(turn.id, self._assistant.name, event)
+                    self._trace(answer, event)
                 if not answer.take(event, self._clock.seconds(), self._clock.utc()):
+                    return
+                if answer.length > self._limits.answer_chars:
+                    self._finish(answer, TurnState.TRUNCATED)
                     return
         if answer.ended:
             return
         if answer.outcome is None:
             raise CUT
         self._finish(answer, answer.outcome)
+
+    def _trace(self, answer: Answer, trace: Trace) -> None:
+        try:
+            self._journal.trace(answer.turn.id, self._assistant.name, trace)
+        except JournalError as error:
+            # Nobody's answer ends for that; it is written with the final state.
+            log.error("turn %s: where it is cannot be recorded yet: %s", answer.turn.id, error.message)
+            answer.unrecorded.append(trace)
 
     def _end_early(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
         """End an answer from outside: nobody reads on, and the connection to the assistant is closed."""
@@ -157,7 +189,7 @@ class Runner:
         if turn is None:
             return False
         answer.cancellation.cancel()
-        recorded = self._record(turn)
+        recorded = self._record(turn, answer.unrecorded)
         del self._answers[turn.id]
         try:
             self._listener.finished(recorded)
@@ -166,7 +198,7 @@ class Runner:
             self.start_waiting()
         return True
 
-    def _record(self, turn: Turn) -> Turn:
+    def _record(self, turn: Turn, traces: Sequence[Trace] = ()) -> Turn:
         """Write the final state, however long the journal is in trouble: nobody is told before it stands there.
 
         The turn as the journal has it then: somebody else's final state, if that was written first.
@@ -174,6 +206,8 @@ class Runner:
         pause = 0.1
         while True:
             try:
+                for trace in traces:
+                    self._journal.trace(turn.id, self._assistant.name, trace)
                 if self._journal.finish(turn):
                     return turn
                 return self._journal.turn(turn.conversation, turn.id) or turn

@@ -52,12 +52,28 @@ class SqlJournal:
 
         return self._database.write(work)
 
-    def start(self, turn_id: str, now: int) -> bool:
-        """Make a queued turn the running one. False: it was stopped or ended before."""
-        return self._change(
-            (turns.c.id == turn_id, turns.c.state == TurnState.QUEUED, turns.c.stop_requested_at.is_(None)),
-            state=TurnState.RUNNING, started_at=now,
-        )  # fmt: skip
+    def start(self, turn_id: str, now: int) -> TurnState:
+        """Make a queued turn the running one, if it is the conversation's oldest that has not ended.
+
+        The state that it has then: `running`, or still `queued` if another worker has an earlier one; `stopped`
+        if it is not to start any more.
+        """
+        earlier = turns.alias()
+        is_oldest = ~exists().where(
+            earlier.c.conversation_uuid == turns.c.conversation_uuid,
+            earlier.c.turn_index < turns.c.turn_index,
+            earlier.c.finished_at.is_(None),
+        )
+        waits = (turns.c.id == turn_id, turns.c.state == TurnState.QUEUED, turns.c.stop_requested_at.is_(None))
+
+        def work(connection: Connection) -> TurnState:
+            started = update(turns).where(*waits, is_oldest).values(state=TurnState.RUNNING, started_at=now)
+            if connection.execute(started).rowcount == 1:
+                return TurnState.RUNNING
+            waiting = connection.execute(select(turns.c.id).where(*waits)).first()
+            return TurnState.QUEUED if waiting else TurnState.STOPPED
+
+        return self._database.write(work)
 
     def keep_texts(self, texts: Sequence[tuple[str, str, int]]) -> None:
         """Keep running turns' texts so far: (turn id, text, seq), all in one transaction."""
@@ -169,11 +185,18 @@ class SqlJournal:
         with self._database.reading() as connection:
             return list(connection.scalars(select(turns.c.owner).where(turns.c.finished_at.is_(None)).distinct()))
 
-    def interrupt(self, owners: Iterable[str], now: int) -> int:
-        """End the unfinished turns of dead workers, with the text that was kept. How many there were."""
+    def interrupt(self, owners: Iterable[str], now: int) -> list[Turn]:
+        """End the unfinished turns of dead workers, with the text that was kept. Those turns, as they stand then."""
         theirs = (turns.c.owner.in_(list(owners)), turns.c.finished_at.is_(None), turns.c.state.in_(UNFINISHED))
-        ended = update(turns).where(*theirs).values(state=TurnState.INTERRUPTED, finished_at=now)
-        return self._database.write(lambda connection: connection.execute(ended).rowcount)
+
+        def work(connection: Connection) -> list[Turn]:
+            ids = list(connection.scalars(select(turns.c.id).where(*theirs)))
+            ended = update(turns).where(turns.c.id.in_(ids))
+            connection.execute(ended.values(state=TurnState.INTERRUPTED, finished_at=now))
+            rows = connection.execute(_turn_rows().where(turns.c.id.in_(ids)).order_by(turns.c.accepted_at))
+            return [_turn(row) for row in rows]
+
+        return self._database.write(work)
 
     def check_writable(self, now: int) -> None:
         """Raise `JournalError` unless a row can be written now."""

@@ -74,6 +74,14 @@ turns = Table(
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
+    # What has to end before a turn may start.
+    Index(
+        "unfinished_of_conversation",
+        "conversation_uuid",
+        "turn_index",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
     Index(
         "unfinished_turns",
         "owner",

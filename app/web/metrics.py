@@ -22,6 +22,9 @@ class Metrics:
             "chat_refusals_total", "Refused requests by error code.", ["code"], registry=self.registry
         )
         self.failures = Counter("chat_failures_total", "Failed turns by error code.", ["code"], registry=self.registry)
+        self.slow = Counter(
+            "chat_slow_clients_total", "Clients disconnected because they did not read.", registry=self.registry
+        )
         self.connections = Gauge("chat_connections", "Connected clients.", registry=self.registry)
         self.first_piece = Histogram(
             "chat_first_piece_seconds", "From acceptance to the first piece.", buckets=SECONDS, registry=self.registry

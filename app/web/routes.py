@@ -1,4 +1,4 @@
-"""The HTTP routes: the chat page, `/healthz`, `/readyz`, `/metrics`, and what a widget on another site loads."""
+"""The HTTP routes: the pages, `/healthz`, `/readyz`, `/metrics`, and what a widget on another site loads."""
 
 from __future__ import annotations
 
@@ -30,16 +30,25 @@ PAGE_POLICY = "; ".join(
 Check = Callable[[], None]
 
 
-def add_routes(flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check]) -> None:
-    """Add all routes. `checks`: what must work before messages can be taken; each raises if it does not."""
+def add_routes(
+    flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check], demo: bool = False
+) -> None:
+    """Add all routes.
+
+    `checks`: what must work before messages can be taken; each raises if it does not. `demo`: the demo answers, so
+    there is somebody who counts for `/try/resume`.
+    """
     routes = Blueprint("chat", __name__)
 
     @routes.get("/")
     def page() -> Response:
-        response = Response(render_template("chat.html"))
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+        return _page("chat.html")
+
+    if demo:
+
+        @routes.get("/try/resume")
+        def try_resume() -> Response:
+            return _page("try_resume.html")
 
     @routes.get("/healthz")
     def healthz() -> Response:
@@ -63,6 +72,13 @@ def add_routes(flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None,
     flask.after_request(_no_sniffing)
     # What a widget on another site loads is public. No other route is opened to other origins.
     CORS(flask, resources={r"/static/.*": {"origins": "*"}}, send_wildcard=True, methods=["GET"])
+
+
+def _page(template: str) -> Response:
+    response = Response(render_template(template))
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _result(check: Check) -> str:

@@ -176,19 +176,6 @@ def test_a_message_that_cannot_be_recorded_is_refused_and_may_be_sent_again() ->
     chat.ended(chat.say("hi", "k"))
 
 
-def test_the_end_of_an_answer_is_told_only_when_it_could_be_recorded() -> None:
-    gate = threading.Event()
-    chat = house(ScriptedAssistant(Delta("a"), gate, Finished()))
-    turn = chat.say("hi")
-    wait_until(lambda: chat.heard.pieces(turn.id), "the answer has begun")
-    chat.journal.broken = True
-    gate.set()
-    wait_until(lambda: chat.journal.refused > 0, "its end was tried to be written")
-    assert chat.heard.ends() == []
-    chat.journal.broken = False
-    assert chat.ended(turn).state is TurnState.COMPLETE
-
-
 def test_a_turn_that_somebody_else_ended_first_keeps_that_end() -> None:
     gate = threading.Event()
     chat = house(ScriptedAssistant(Delta("a"), gate, Finished()))

@@ -61,10 +61,10 @@ def test_a_neighbour_on_the_same_data_folder_keeps_its_running_turns(start_serve
 
 
 @pytest.mark.parametrize("signal", [signal.SIGTERM, signal.SIGINT], ids=lambda signal: signal.name)
-def test_an_orderly_end_keeps_all_of_a_running_answer(
+def test_an_end_without_patience_keeps_all_of_a_running_answer(
     start_server: Start, tmp_path: Path, signal: signal.Signals
 ) -> None:
-    server = start_server(DEMO_PACE="20")
+    server = start_server(DEMO_PACE="20", DRAIN_SECONDS="0")
     client = ChatClient(server.url)
     turn_id, waiting = client.say("What is this?"), client.say("and then?")
     client.wait_for_pieces(turn_id, 3)

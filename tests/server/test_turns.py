@@ -91,16 +91,28 @@ def test_a_cut_connection_gets_exactly_the_pieces_it_lacks(start_server: Start) 
         assert_whole([have[seq] for seq in sorted(have)], finished)
 
 
-def test_a_finished_turn_is_resumed_whole(shared_server: RunningServer) -> None:
+def test_a_turn_that_finished_a_moment_ago_is_resumed_piece_by_piece(shared_server: RunningServer) -> None:
     with ChatClient(shared_server.url) as client:
         finished = client.ask("hello")
         turn_id, seq = finished["turn_id"], finished["seq"]
         whole = client.call("resume", {"turn_id": turn_id, "after_seq": -1})
+        assert_whole(whole["pieces"], finished)
+        assert whole["finished"] == finished
+        assert client.call("resume", {"turn_id": turn_id, "after_seq": seq - 1})["pieces"] == whole["pieces"][-1:]
+        assert client.call("resume", {"turn_id": turn_id, "after_seq": seq})["pieces"] == []
+        ahead = client.call("resume", {"turn_id": turn_id, "after_seq": seq + 5})
+        assert ahead["reset"] == {"text": finished["text"], "seq": seq}
+
+
+def test_a_turn_whose_pieces_are_gone_is_resumed_whole(start_server: Start) -> None:
+    server = start_server(REPLAY_SECONDS="0")
+    with ChatClient(server.url) as client:
+        finished = client.ask("hello")
+        turn_id, seq = finished["turn_id"], finished["seq"]
+        whole = client.call("resume", {"turn_id": turn_id, "after_seq": 0})
         assert whole["reset"] == {"text": finished["text"], "seq": seq}
         assert whole["finished"] == finished
         assert client.call("resume", {"turn_id": turn_id, "after_seq": seq})["pieces"] == []
-        ahead = client.call("resume", {"turn_id": turn_id, "after_seq": seq + 5})
-        assert ahead["reset"]["seq"] == seq
 
 
 def test_history_is_read_in_pages_and_the_rating_stays(shared_server: RunningServer) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event, update
 
 from app.chat.identity import Identity, new_identity
 from app.chat.interfaces import Journal, Remote, Trace
 from app.chat.turns import Turn, TurnError, TurnState, UserMessage
 from app.errors import ChatError, JournalError
+from app.transcripts import tables
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
 from tests.fakes import MemoryJournal
@@ -72,8 +74,8 @@ def test_turns_of_a_conversation_are_counted(journal: Journal) -> None:
 
 def test_a_turn_starts_once_and_ends_once(journal: Journal) -> None:
     turn = accept(journal, "a")
-    assert journal.start(turn.id, 20)
-    assert not journal.start(turn.id, 20)
+    assert journal.start(turn.id, 20) is TurnState.RUNNING
+    assert journal.start(turn.id, 20) is TurnState.STOPPED
     assert journal.finish(replace(turn, state=TurnState.COMPLETE, answer="first", finished_at=30))
     assert not journal.finish(replace(turn, state=TurnState.FAILED, answer="second", finished_at=40))
     kept = journal.turn(ME.conversation, turn.id)
@@ -84,11 +86,20 @@ def test_a_turn_starts_once_and_ends_once(journal: Journal) -> None:
 def test_a_turn_that_was_told_to_stop_does_not_start(journal: Journal) -> None:
     turn = accept(journal, "a")
     journal.request_stop(turn.id, 15)
-    assert not journal.start(turn.id, 20)
+    assert journal.start(turn.id, 20) is TurnState.STOPPED
+
+
+def test_a_turn_waits_for_the_earlier_ones_of_its_conversation(journal: Journal) -> None:
+    first, second = accept(journal, "a"), accept(journal, "b")
+    assert journal.start(second.id, 20) is TurnState.QUEUED
+    assert journal.start(first.id, 20) is TurnState.RUNNING
+    assert journal.start(second.id, 20) is TurnState.QUEUED
+    journal.finish(replace(first, state=TurnState.STOPPED, finished_at=30))
+    assert journal.start(second.id, 40) is TurnState.RUNNING
 
 
 def test_texts_are_kept_of_running_turns_only(journal: Journal) -> None:
-    running, done = accept(journal, "a"), answered(journal, "b")
+    done, running = answered(journal, "b"), accept(journal, "a")
     journal.start(running.id, 20)
     journal.keep_texts([(running.id, "so far", 3), (done.id, "too late", 9)])
     kept = journal.turn(ME.conversation, running.id)
@@ -176,11 +187,12 @@ def test_a_page_is_shorter_when_its_texts_are_long_but_never_empty(sql: SqlJourn
     assert ([turn.client_id for turn in turns], more) == (["c"], True)
 
 
-def test_the_database_itself_allows_one_running_turn_of_a_conversation(sql: SqlJournal) -> None:
+def test_the_database_itself_allows_one_running_turn_of_a_conversation(sql: SqlJournal, database: Database) -> None:
     first, second = accept(sql, "a"), accept(sql, "b")
     sql.start(first.id, 20)
+    running = update(tables.turns).where(tables.turns.c.id == second.id).values(state=TurnState.RUNNING)
     with pytest.raises(JournalError):
-        sql.start(second.id, 20)
+        database.write(lambda connection: connection.execute(running))
 
 
 def test_the_database_itself_allows_one_turn_of_a_client_id(sql: SqlJournal) -> None:
@@ -196,7 +208,11 @@ def test_unfinished_turns_of_the_dead_are_interrupted_with_their_text(database: 
     dead.keep_texts([(running.id, "so far", 2)])
     other = accept(living, "c", new_identity())
     assert sorted(living.owners_of_unfinished()) == ["dead", "living"]
-    assert living.interrupt(["dead"], now=99) == 2
+    ended = living.interrupt(["dead"], now=99)
+    assert [(turn.id, turn.state) for turn in ended] == [
+        (running.id, TurnState.INTERRUPTED), (waiting.id, TurnState.INTERRUPTED)
+    ]  # fmt: skip
+    assert living.interrupt(["dead"], now=100) == []
     kept = living.turn(ME.conversation, running.id)
     assert kept is not None
     assert (kept.state, kept.answer, kept.seq, kept.finished_at) == (TurnState.INTERRUPTED, "so far", 2, 99)
@@ -249,3 +265,18 @@ def test_many_threads_write_and_nothing_is_lost(sql: SqlJournal) -> None:
 @pytest.mark.usefixtures("database")
 def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "journal.sqlite3").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("pragma", ["query_only = ON", "max_page_count = 1"], ids=["read-only", "full"])
+def test_a_journal_that_cannot_be_written_says_so_and_stays_readable(tmp_path: Path, pragma: str) -> None:
+    database = Database(tmp_path / "journal.sqlite3")
+    database.upgrade()
+    sql = SqlJournal(database, "me")
+    kept = answered(sql, "a")
+    database.close()
+    event.listen(database._writer, "connect", lambda connection, _record: connection.execute(f"PRAGMA {pragma}"))
+    with pytest.raises(JournalError) as refused:
+        # Longer than what the file's pages still have room for.
+        sql.accept(ME, UserMessage("x" * 100_000, "b"), "id-b", now=10)
+    assert refused.value.transient is False
+    assert sql.turns(ME.conversation, limit=10, max_chars=1000) == ([kept], False)

@@ -12,6 +12,7 @@ from engineio.payload import Payload
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ws.admission import Admission
 from ws.frames import MAX_BODY, MAX_PACKETS, REFUSED_FRAME, SEPARATOR, CheckedFrames, CheckedRequests, checked_websocket
 from ws.packets import REFUSED, CheckedPacket
 
@@ -87,7 +88,7 @@ def post(body: bytes, length: str | None = None, path: str = "/socket.io/", meth
     application = Polled()
     length = str(len(body)) if length is None else length
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(body)}
-    CheckedRequests(application)(environ, lambda status, _headers: statuses.append(status))
+    CheckedRequests(application, Admission({}, 10))(environ, lambda status, _headers: statuses.append(status))
     return statuses[0], application
 
 

@@ -1,0 +1,43 @@
+"""Who may still connect: a limit for clients, and none at all while the worker is going away.
+
+Without it the next client beyond what the worker can hold would be left hanging, neither served nor refused.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping, Sized
+from typing import Any
+from urllib.parse import parse_qs
+
+RETRY_AFTER = "5"
+"""Seconds, as in the header of that name."""
+OTHER_REQUESTS = 500
+"""Connections besides those of the chat's clients: pages, scripts, health checks, refusals."""
+OWN_FILES = 100
+"""Files and sockets that the worker itself has open."""
+
+
+class Admission:
+    """`sessions`: the connected clients. `closed`: nobody else is let in."""
+
+    def __init__(self, sessions: Sized, most: int) -> None:
+        self._sessions = sessions
+        self._most = most
+        self.closed = False
+
+    def refuses(self, environ: Mapping[str, Any]) -> bool:
+        """Whether this request to Engine.IO would open one session too many."""
+        if not self.closed and len(self._sessions) < self._most:
+            return False
+        return "sid" not in parse_qs(environ.get("QUERY_STRING", ""))
+
+
+def make_room(clients: int, answers: int) -> int:
+    """Raise this process's limit of open files so far that `clients` and `answers` fit. How many clients do."""
+    reserve = OTHER_REQUESTS + OWN_FILES + answers
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = clients + reserve if hard == resource.RLIM_INFINITY else min(clients + reserve, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, min(clients, allowed - reserve))
