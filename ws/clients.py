@@ -51,10 +51,10 @@ class Clients:
     def find(self, sid: str) -> Client | None:
         return self._clients.get(sid)
 
-    def begin_new_conversation(self, sid: str) -> Client:
-        client = self.get(sid)
-        self._clients[sid] = Client(client.identity.in_new_conversation(), client.older)
-        return self._clients[sid]
+    def move(self, sid: str, client: Client) -> None:
+        """This connection is in another conversation from now on. Raises `not_connected`."""
+        self.get(sid)
+        self._clients[sid] = client
 
     def forget(self, sid: str) -> Client | None:
         return self._clients.pop(sid, None)

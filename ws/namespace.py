@@ -132,10 +132,14 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _new_conversation(self, sid: str, *arguments: Any) -> Answer:
         payloads.nothing(arguments)
-        self._leave(sid, self._clients.get(sid))
-        client = self._clients.begin_new_conversation(sid)
-        self._join(sid, client)
-        return {"ok": True, "session": self._session(client)}
+        old = self._clients.get(sid)
+        new = Client(old.identity.in_new_conversation(), old.older)
+        # First what can fail: a refusal means that the client is where it was.
+        session = self._session(new)
+        self._leave(sid, old)
+        self._clients.move(sid, new)
+        self._join(sid, new)
+        return {"ok": True, "session": session}
 
     def _unknown(self, _sid: str, *_arguments: Any) -> Answer:
         raise ChatError(Code.UNKNOWN_EVENT, "This server has no such event; see docs/protocol.md.")
@@ -159,13 +163,14 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         now = self._replay.snapshot(running.id) if running else None
         resumed = self._resumed_at_connect(client)
         # The journal last: a turn that ended in between is final here, and not running.
-        turns, _ = self._conversations.turns(identity, limit=SESSION_TURNS, max_chars=SESSION_CHARS)
+        turns, more = self._conversations.turns(identity, limit=SESSION_TURNS, max_chars=SESSION_CHARS)
         payload = {
             "protocol": 1,
             "conversation_uuid": identity.conversation,
             "user_id": identity.user_id,
             "token": self._clients.token(client),
             "turns": [turn_payload(turn) for turn in turns],
+            "more": more,
             "running": None,
             "limits": self._limits,
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.running_server import RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
@@ -139,6 +141,95 @@ def test_the_page_goes_on_after_the_server_was_killed(start_server: Start, page:
     expect(answer(page)).to_contain_text("built-in demo", timeout=20_000)
 
 
+def test_seven_quick_messages_are_all_answered_in_order(start_server: Start, page: Page) -> None:
+    server = start_server(DEMO_PACE="100", TURN_QUEUE="3")
+    open_chat(page, server)
+    texts = [f"message {number}" for number in range(1, 8)]
+    send = "(input, texts) => { for (input.value of texts) input.form.requestSubmit() }"
+    page.locator("[data-test=input]").evaluate(send, texts)
+    waiting = page.locator("[data-test=turn][data-state=waiting]")
+    expect(waiting.first).to_contain_text("sent again by itself")
+    expect(waiting.first.locator("[data-test=discard]")).to_be_visible()
+    done = page.locator("[data-test=turn][data-state=complete]")
+    while done.count() < len(texts):
+        assert page.locator("[data-state=refused]").count() == 0, "none is red"
+        expect(page.locator("[data-test=turn]")).to_have_count(len(texts))
+        expect(done.nth(done.count())).to_be_attached(timeout=30_000)
+    assert turns(page).locator("[data-test=question]").all_inner_texts() == texts
+    page.reload()
+    expect(done).to_have_count(len(texts))
+    assert turns(page).locator("[data-test=question]").all_inner_texts() == texts
+
+
+class Wire:
+    """The page's websockets, which lose what a test wants to be lost."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.lost: list[str] = []
+        self._loses: Callable[[str], bool] = lambda _frame: False
+        page.route_web_socket("**/socket.io/**", self._open)
+
+    def lose(self, loses: Callable[[str], bool]) -> None:
+        self._loses = loses
+
+    def lost_something(self) -> bool:
+        # Playwright hands frames over only while it is asked for something.
+        self._page.wait_for_timeout(10)
+        return bool(self.lost)
+
+    def _open(self, browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+        browser.on_message(lambda frame: self._pass(frame, server))
+        server.on_message(lambda frame: self._pass(frame, browser))
+
+    def _pass(self, frame: str | bytes, to: WebSocketRoute) -> None:
+        if self._loses(str(frame)):
+            self.lost.append(str(frame))
+        else:
+            to.send(frame)
+
+
+@pytest.mark.parametrize("lost", ["the message", "its acknowledgement"])
+def test_a_reload_before_the_acknowledgement_loses_and_doubles_nothing(
+    start_server: Start, page: Page, lost: str
+) -> None:
+    server = start_server()
+    wire = Wire(page)
+    open_chat(page, server)
+    say(page, "first")
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    # An acknowledgement is a packet of type 3; what follows a lost one must not tell of the turn either.
+    if lost == "the message":
+        wire.lose(lambda frame: "user_message" in frame)
+    else:
+        wire.lose(lambda frame: frame.startswith(("43/chat,", "42/chat,")) and "user_message" not in frame)
+    say(page, "second")
+    expect(turns(page).last).to_have_attribute("data-state", "sending")
+    wait_until(wire.lost_something, "it is lost")
+    wire.lose(lambda _frame: False)
+    page.reload()
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    assert turns(page).locator("[data-test=question]").all_inner_texts() == ["first", "second"]
+    assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
+
+
+def test_a_server_that_says_nothing_any_more_is_left_and_answers_once(start_server: Start, page: Page) -> None:
+    server = start_server()
+    open_chat(page, server)
+    worker = server.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        say(page, "hello")
+        expect(turns(page).last).to_have_attribute("data-state", "offline", timeout=20_000)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=30_000)
+    expect(turns(page)).to_have_count(1)
+    page.reload()
+    expect(turns(page)).to_have_count(1)
+
+
 def test_text_of_a_model_can_run_nothing_and_load_nothing(
     start_server: Start, page: Page, upstream: OpenAIServer
 ) -> None:
@@ -197,3 +288,4 @@ def test_a_page_on_an_origin_that_is_not_allowed_gets_no_answer(start_server: St
     page.locator("assistant-chat").get_by_role("button").first.click()
     expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "offline")
     wait_until(lambda: f"set CORS_ALLOWED_ORIGINS={shop.origin}" in server.log, "the log says what to set")
+    expect(page.locator("[data-test=connection]")).to_contain_text("cannot be reached", timeout=20_000)

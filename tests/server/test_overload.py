@@ -97,6 +97,7 @@ def test_a_tab_that_does_not_read_delays_no_other(talkative: tuple[RunningServer
     deaf.close()
     with ChatClient(server.url, auth={"token": client.token}) as again:
         assert again.session["turns"][-1]["state"] == "complete"
+        assert again.session["more"] is True
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])

@@ -1,40 +1,32 @@
 /**
- * The chat of one page: keeps conversation and outbox, sends one message at a time, asks for what is missing.
+ * The chat of one page: keeps the conversation, hands over messages, asks for what is missing.
  * Knows the server through a Line and nothing of the page; whoever shows it listens with `onChange`.
  */
 import type { Hearer, Line } from "./connection";
-import { type Conversation, type ConversationEvent, EMPTY, type ServerEvent, after, openTurn, reduce } from "./conversation";
+import {
+  type Conversation, type ConversationEvent, EMPTY, type ServerEvent, after, has, openTurn, openTurns, reduce,
+} from "./conversation";
+import { Delivery, type Kept } from "./delivery";
 import { Gaps } from "./gaps";
 import { newId } from "./identifier";
 import * as box from "./outbox";
-import type { Ticket } from "./ticket";
-import { isOpen } from "./turn";
+import { ask } from "./question";
+import type { Tickets } from "./ticket";
 import {
-  type Accepted,
-  type HistoryPage,
-  PROTOCOL,
-  type Rating,
-  type Refusal,
-  type Resumed,
-  type ServerMessage,
-  type Session,
-  type WireError,
+  type Accepted, type HistoryPage, PROTOCOL, type Rating, type Refusal, type Resumed, type ServerMessage, type Session, type WireError,
 } from "./wire";
 
-const MAX_TRIES = 3;
 const HISTORY_PAGE = 20;
 const GONE = new Set(["unknown_turn", "not_yours"]);
 
-export interface Tickets {
-  read(): Ticket | null;
-  write(ticket: Ticket): void;
+/** What the chat itself has to say about a message. */
+export interface Words {
+  unanswered: string;
+  elsewhere: string;
 }
-
-type Answer<T> = T | Refusal;
 
 export class Chat implements Hearer {
   conversation: Conversation = EMPTY;
-  outbox: box.Outbox = [];
   online = false;
   /** False until the first answer of any kind; "Reconnecting…" would be a lie before it. */
   everOnline = false;
@@ -45,23 +37,41 @@ export class Chat implements Hearer {
   readonly #tickets: Tickets;
   readonly #line: Line;
   readonly #unansweredError: WireError;
+  readonly #elsewhere: WireError;
+  readonly #delivery: Delivery;
   #after: string | null = null;
-  #requesting = false;
+  /** The conversation that the last connect asked for. */
+  #presented: string | null = null;
+  /** On the way into a new conversation: what is written now belongs there. */
+  #moving = false;
   readonly #gaps = new Gaps(
     () => this.conversation,
     (turnId, afterSeq) => this.#resume(turnId, afterSeq),
   );
 
-  constructor(tickets: Tickets, connect: (hearer: Hearer) => Line, unanswered: string) {
+  constructor(tickets: Tickets, drawer: Kept, connect: (hearer: Hearer) => Line, words: Words) {
     this.#tickets = tickets;
-    this.#unansweredError = { code: "unanswered", message: unanswered };
+    this.#unansweredError = { code: "unanswered", message: words.unanswered };
+    this.#elsewhere = { code: "elsewhere", message: words.elsewhere };
+    const desk = {
+      open: () => (this.conversation.ready && !this.#moving ? this.conversation.id : null),
+      hand: ({ text, clientId }: box.Outgoing) => this.#line.request("user_message", { text, client_id: clientId }),
+      accepted: (accepted: Accepted, message: box.Outgoing, id: string) => this.#accepted(accepted, message, id),
+      changed: () => this.onChange(),
+    };
+    this.#delivery = new Delivery(desk, drawer, this.#unansweredError);
     this.#line = connect(this);
+  }
+
+  get outbox(): box.Outbox {
+    return this.#delivery.outbox;
   }
 
   auth(): Record<string, unknown> {
     const from = after(this.conversation);
     this.#after = from?.turn_id ?? null;
-    const token = this.#tickets.read()?.token;
+    const { token, conversation = null } = this.#tickets.read() ?? {};
+    this.#presented = conversation;
     return { protocol: PROTOCOL, ...(token && { token }), ...(from && { after: from }) };
   }
 
@@ -79,12 +89,12 @@ export class Chat implements Hearer {
     this.show(error);
   }
 
-  message(message: ServerMessage): void {
-    this.show({ code: message.code, message: message.text });
+  message({ code, text }: ServerMessage): void {
+    this.show({ code, message: text });
   }
 
   heard(event: ServerEvent): void {
-    if (event.type === "session") this.#begin(event.session, this.#after);
+    if (event.type === "session") this.#onSession(event.session);
     else this.#dispatch(event);
   }
 
@@ -95,18 +105,16 @@ export class Chat implements Hearer {
 
   send(text: string): void {
     this.problem = null;
-    this.outbox = box.added(this.outbox, newId(), text, new Date().toISOString());
-    this.#settle();
+    const message = box.outgoing(newId(), text, new Date().toISOString(), this.#place());
+    this.#deliver((outbox) => [...outbox, message]);
   }
 
   sendAgain(clientId: string): void {
-    this.outbox = box.again(this.outbox, clientId);
-    this.#settle();
+    this.#deliver((outbox) => box.again(outbox, clientId));
   }
 
   discard(clientId: string): void {
-    this.outbox = box.without(this.outbox, new Set([clientId]));
-    this.#settle();
+    this.#deliver((outbox) => box.without(outbox, new Set([clientId])));
   }
 
   stop(): void {
@@ -137,10 +145,16 @@ export class Chat implements Hearer {
   }
 
   async startAnew(): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    const old = new Set(this.outbox.map((message) => message.clientId));
     const answer = await this.#ask<{ ok: true; session: Session }>("new_conversation", {});
-    if (!answer.ok) return this.show(answer.error);
-    this.outbox = [];
-    this.problem = null;
+    this.#moving = false;
+    this.problem = answer.ok ? null : answer.error;
+    // It may have moved us all the same: only a new session tells where this connection writes.
+    if (this.problem === this.#unansweredError && this.online) this.#line.reconnect();
+    if (!answer.ok) return this.#settle();
+    this.#delivery.update((outbox) => box.without(outbox, old));
     this.#begin(answer.session, null);
   }
 
@@ -152,61 +166,68 @@ export class Chat implements Hearer {
 
   close(): void {
     this.#gaps.close();
+    this.#delivery.close();
     this.#line.close();
   }
 
+  /** A session that was on its way while another tab began a new conversation must not take that tab back. */
+  #onSession(session: Session): void {
+    const now = this.#tickets.read()?.conversation ?? null;
+    if (now !== this.#presented && now !== session.conversation_uuid) this.#line.reconnect();
+    else this.#begin(session, this.#after);
+  }
+
   #begin(session: Session, afterTurn: string | null): void {
+    const id = session.conversation_uuid;
     this.online = this.everOnline = true;
-    this.#tickets.write({ token: session.token, conversation: session.conversation_uuid });
+    this.#tickets.write({ token: session.token, conversation: id });
+    this.#delivery.update((outbox) => box.refusedElsewhere(outbox, id, this.#elsewhere));
     this.#dispatch({ type: "session", session, after: afterTurn });
-    for (const turn of this.conversation.turns) if (turn.stopping && isOpen(turn)) void this.#stop(turn.id);
+    this.#delivery.release();
+    this.#askForTheRest(session);
+  }
+
+  /** Of turns that the session does not tell: open ones that lie further back than it goes. */
+  #askForTheRest(session: Session): void {
+    const told = new Set(session.turns.map((turn) => turn.turn_id));
+    for (const turn of openTurns(this.conversation)) {
+      if (turn.stopping) void this.#stop(turn.id);
+      if (!told.has(turn.id)) void this.#gaps.ask(turn.id);
+    }
+    if (session.running && !has(this.conversation, session.running.turn_id)) void this.earlier();
+  }
+
+  /** Where a message is written: in the conversation that is shown or, before that is known, the one last left. */
+  #place(): string | null {
+    return this.#moving ? null : (this.conversation.id ?? this.#tickets.read()?.conversation ?? null);
   }
 
   #dispatch(event: ConversationEvent): void {
     const before = this.conversation;
     this.conversation = reduce(before, event);
+    if (openTurns(this.conversation).length < openTurns(before).length) this.#delivery.release(true);
     this.#settle();
     this.#gaps.changed(before);
   }
 
   /** What follows from the state: what was accepted leaves the outbox, the next message goes out. */
   #settle(): void {
-    this.outbox = box.without(this.outbox, new Set(this.conversation.turns.map((turn) => turn.clientId)));
-    if (this.conversation.ready) void this.#sendNext();
+    const accepted = new Set(this.conversation.turns.map((turn) => turn.clientId));
+    this.#deliver((outbox) => box.without(outbox, accepted));
+  }
+
+  #deliver(change: (outbox: box.Outbox) => box.Outbox): void {
+    this.#delivery.update(change);
     this.onChange();
   }
 
-  async #sendNext(): Promise<void> {
-    const message = box.nextToSend(this.outbox);
-    if (!message || this.#requesting) return;
-    this.#requesting = true;
-    this.outbox = box.sending(this.outbox, message.clientId);
-    let answer: Answer<Accepted> | null = null;
-    try {
-      answer = (await this.#line.request("user_message", { text: message.text, client_id: message.clientId })) as Answer<Accepted>;
-    } catch {
-      // No answer: the server may or may not have it, so the same message goes again.
-    }
-    this.#requesting = false;
-    if (answer?.ok) this.#accept(answer, message);
-    else this.#notAccepted(message.clientId, answer);
-  }
-
-  #accept(accepted: Accepted, message: box.Outgoing): void {
-    const known = this.conversation.turns.some((turn) => turn.id === accepted.turn_id);
-    const named = { ...accepted, client_id: message.clientId };
-    this.outbox = box.without(this.outbox, new Set([message.clientId]));
-    this.#dispatch({ type: "accepted", accepted: named, text: message.text, at: message.at });
+  #accepted(accepted: Accepted, { clientId, text, at }: box.Outgoing, id: string): void {
+    // It was said in a conversation that we have left meanwhile.
+    if (id !== this.conversation.id) return;
+    const known = has(this.conversation, accepted.turn_id);
+    this.#dispatch({ type: "accepted", accepted: { ...accepted, client_id: clientId }, text, at });
     // An old acquaintance that we know nothing of: it may long have finished.
     if (!known && accepted.duplicate) void this.#gaps.ask(accepted.turn_id);
-  }
-
-  #notAccepted(clientId: string, refusal: Refusal | null): void {
-    const tries = this.outbox.find((message) => message.clientId === clientId)?.tries ?? 0;
-    if (refusal) this.outbox = box.refused(this.outbox, clientId, refusal.error ?? this.#unansweredError);
-    else if (this.conversation.ready && tries >= MAX_TRIES) this.outbox = box.refused(this.outbox, clientId, this.#unansweredError);
-    else this.outbox = box.unanswered(this.outbox, clientId);
-    this.#settle();
   }
 
   async #stop(turnId: string): Promise<void> {
@@ -223,12 +244,7 @@ export class Chat implements Hearer {
     else if (GONE.has(answer.error.code)) this.#dispatch({ type: "resume_refused", turnId, error: answer.error });
   }
 
-  async #ask<T extends { ok: true }>(event: string, payload: object): Promise<Answer<T>> {
-    try {
-      const answer = (await this.#line.request(event, payload)) as Answer<T> | null;
-      return answer && typeof answer.ok === "boolean" ? answer : { ok: false, error: this.#unansweredError };
-    } catch {
-      return { ok: false, error: this.#unansweredError };
-    }
+  #ask<T extends { ok: true }>(event: string, payload: object): Promise<T | Refusal> {
+    return ask(this.#line, event, payload, this.#unansweredError);
   }
 }

@@ -7,6 +7,9 @@ import type { ServerEvent } from "./conversation";
 import type { Piece, ServerMessage, Session, TurnFinished, TurnStarted, TurnStatus, WireError } from "./wire";
 
 const ANSWER_MS = 10_000;
+const PROBE_MS = 5_000;
+/** An attempt to connect that is younger is left alone. */
+const YOUNG_MS = 3_000;
 const SESSION_MS = 15_000;
 const STEADY_MS = 10_000;
 const MAX_DELAY_MS = 30_000;
@@ -39,6 +42,11 @@ export class Connection implements Line {
   #sessionTimer: ReturnType<typeof setTimeout> | undefined;
   #refusals = 0;
   #since = 0;
+  #triedAt = Date.now();
+  /** Anything at all that came from the server. */
+  #packets = 0;
+  /** Seconds that the server asked for before it closes the connection. */
+  #asked = 0;
 
   /** `base` is the server's address with the path that it is mounted at, ending in "/". */
   constructor(base: URL, hearer: Hearer) {
@@ -58,19 +66,22 @@ export class Connection implements Line {
     this.#wakeUp();
   }
 
-  async request(event: string, payload: object): Promise<unknown> {
+  async request(event: string, payload: object, patience = ANSWER_MS): Promise<unknown> {
     // Never into socket.io's own send buffer: what is sent again after a reconnect is our decision.
     if (!this.#socket.connected) throw new Unanswered();
+    const before = this.#packets;
     try {
-      return await this.#socket.timeout(ANSWER_MS).emitWithAck(event, payload);
+      return await this.#socket.timeout(patience).emitWithAck(event, payload);
     } catch {
+      // Not a word in all that time: this may have been no connection for long (a laptop that slept, another network).
+      if (this.#socket.connected && this.#packets === before) this.reconnect();
       throw new Unanswered();
     }
   }
 
   reconnect(): void {
-    clearTimeout(this.#timer);
-    this.#socket.disconnect().connect();
+    this.#socket.disconnect();
+    this.#connect();
   }
 
   close(): void {
@@ -78,6 +89,12 @@ export class Connection implements Line {
     clearTimeout(this.#sessionTimer);
     this.#unlisten.abort();
     this.#socket.disconnect();
+  }
+
+  #connect(): void {
+    clearTimeout(this.#timer);
+    this.#triedAt = Date.now();
+    this.#socket.connect();
   }
 
   #listen(): void {
@@ -92,14 +109,22 @@ export class Connection implements Line {
     socket.on("assistant_message", (piece: Piece) => tell({ type: "assistant_message", piece }));
     socket.on("turn_status", (status: TurnStatus) => tell({ type: "turn_status", status }));
     socket.on("turn_finished", (finished: TurnFinished) => tell({ type: "turn_finished", finished }));
-    socket.on("server_message", (message: ServerMessage) => this.#hearer.message(message));
+    socket.on("server_message", (message: ServerMessage) => {
+      this.#asked = message.retry_after ?? 0;
+      this.#hearer.message(message);
+    });
     socket.on("connect", () => this.#onConnect());
     socket.on("disconnect", (reason) => this.#onDisconnect(reason));
     socket.on("connect_error", (error: Error & { data?: WireError }) => this.#onConnectError(error));
+    const count = (): unknown => this.#packets++;
+    socket.io.on("packet", count);
+    socket.io.on("ping", count);
+    socket.io.on("reconnect_attempt", () => (this.#triedAt = Date.now()));
   }
 
   #onConnect(): void {
     this.#since = Date.now();
+    this.#asked = 0;
     clearTimeout(this.#timer);
     clearTimeout(this.#sessionTimer);
     this.#sessionTimer = setTimeout(() => this.reconnect(), SESSION_MS);
@@ -109,10 +134,9 @@ export class Connection implements Line {
   #onDisconnect(reason: string): void {
     clearTimeout(this.#sessionTimer);
     this.#hearer.disconnected();
-    // socket.io comes back by itself except from this one.
-    if (reason !== "io server disconnect") return;
     if (Date.now() - this.#since > STEADY_MS) this.#refusals = 0;
-    this.#later();
+    // socket.io comes back by itself except from this one.
+    if (reason === "io server disconnect") this.#later(this.#asked);
   }
 
   #onConnectError(error: Error & { data?: WireError }): void {
@@ -126,16 +150,24 @@ export class Connection implements Line {
   #later(seconds = 0): void {
     const delay = Math.min(MAX_DELAY_MS, 500 * 2 ** this.#refusals++) * (0.5 + Math.random());
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#socket.connect(), Math.max(delay, seconds * 1000));
+    this.#timer = setTimeout(() => this.#connect(), Math.max(delay, seconds * 1000));
   }
 
   /** Waiting out a delay is pointless once the network or the reader is back. */
   #wakeUp(): void {
-    const wake = (): void => {
-      if (!this.#socket.connected && document.visibilityState === "visible") this.reconnect();
-    };
+    const wake = (): void => this.#wake();
+    const shown = (): void => (document.visibilityState === "visible" ? wake() : undefined);
     const { signal } = this.#unlisten;
     addEventListener("online", wake, { signal });
-    document.addEventListener("visibilitychange", wake, { signal });
+    document.addEventListener("visibilitychange", shown, { signal });
+    // Out of the back/forward cache: what was open then may be open in name only.
+    addEventListener("pageshow", (event) => (event.persisted ? wake() : undefined), { signal });
+  }
+
+  #wake(): void {
+    const { connected, io } = this.#socket;
+    if (connected) return void this.request("heartbeat", {}, PROBE_MS).catch(() => undefined);
+    const underWay = io.engine?.readyState === "opening" || io.engine?.readyState === "open";
+    if (!underWay || Date.now() - this.#triedAt > YOUNG_MS) this.reconnect();
   }
 }

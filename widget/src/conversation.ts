@@ -29,9 +29,6 @@ import type {
   WireTurn,
 } from "./wire";
 
-/** So many turns in a session mean that there may be earlier ones. */
-const FULL_SESSION = 20;
-
 export type ServerEvent =
   | { type: "session"; session: Session; after?: string | null }
   | { type: "turn_started"; turn: TurnStarted }
@@ -115,6 +112,14 @@ export function openTurn(state: Conversation): Turn | undefined {
   return state.turns.find((turn) => isOpen(turn) && turn.state === "running") ?? state.turns.find(isOpen);
 }
 
+export function openTurns(state: Conversation): Turn[] {
+  return state.turns.filter(isOpen);
+}
+
+export function has(state: Conversation, turnId: string): boolean {
+  return state.turns.some((turn) => turn.id === turnId);
+}
+
 /** What to present as `auth.after`: the turn whose answer is under way here. */
 export function after(state: Conversation): { turn_id: string; seq: number } | null {
   const turn = openTurn(state);
@@ -134,7 +139,7 @@ function withSession(state: Conversation, session: Session, afterTurn: string | 
     ready: true,
     id: session.conversation_uuid,
     turns: [...older, ...recent],
-    more: older.length > 0 ? state.more : session.turns.length >= FULL_SESSION,
+    more: older.length > 0 ? state.more : session.more,
     limits: session.limits ?? state.limits,
     // Said once, when it happened; it stays until the next conversation.
     renewed: session.renewed ?? (same ? state.renewed : null),
@@ -164,7 +169,7 @@ function olderThan(known: readonly Turn[], turns: readonly WireTurn[]): Turn[] {
 }
 
 function withStart(state: Conversation, start: TurnStarted): Conversation {
-  if (state.turns.some((turn) => turn.id === start.turn_id)) return state;
+  if (has(state, start.turn_id)) return state;
   return { ...state, turns: [...state.turns, turnFromStart(start)] };
 }
 

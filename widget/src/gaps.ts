@@ -11,7 +11,7 @@ const AGAIN_MS = 1_000;
 export class Gaps {
   readonly #now: () => Conversation;
   readonly #resume: (turnId: string, afterSeq: number) => Promise<void>;
-  readonly #asking = new Set<string>();
+  #asking = new Set<string>();
   readonly #heardAt = new Map<string, number>();
   #watch: ReturnType<typeof setInterval> | undefined;
 
@@ -30,20 +30,23 @@ export class Gaps {
 
   async ask(turnId: string): Promise<void> {
     const turn = this.#now().turns.find((candidate) => candidate.id === turnId);
-    if (!turn || this.#asking.has(turnId)) return;
-    this.#asking.add(turnId);
+    const asking = this.#asking;
+    if (!turn || asking.has(turnId)) return;
+    asking.add(turnId);
     await this.#resume(turnId, turn.seq);
+    // A question of an earlier connection is no business of this one's.
+    if (asking !== this.#asking) return;
     this.#heardAt.set(turnId, Date.now());
     // An answer that did not close the hole must not make us ask in a tight loop.
     setTimeout(() => {
-      this.#asking.delete(turnId);
+      asking.delete(turnId);
       this.#askForHoles();
     }, AGAIN_MS);
   }
 
   /** The connection is gone, and with it every question. */
   disconnected(): void {
-    this.#asking.clear();
+    this.#asking = new Set();
   }
 
   close(): void {

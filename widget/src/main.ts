@@ -6,6 +6,7 @@
  */
 import { Chat } from "./chat";
 import { Connection } from "./connection";
+import { Drawer } from "./drawer";
 import { sheet } from "./styles";
 import { texts } from "./texts";
 import { TicketBox } from "./ticket";
@@ -27,7 +28,7 @@ class AssistantChat extends HTMLElement {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet()];
     const tickets = new TicketBox(base.href);
-    const chat = new Chat(tickets, (hearer) => new Connection(base, hearer), texts.unanswered);
+    const chat = new Chat(tickets, new Drawer(base.href), (hearer) => new Connection(base, hearer), texts);
     const view = new View(chat, this.floating);
     chat.onChange = () => view.changed();
     const unwatch = tickets.watch(() => chat.follow());

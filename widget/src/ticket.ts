@@ -8,7 +8,12 @@ export interface Ticket {
   conversation: string;
 }
 
-export class TicketBox {
+export interface Tickets {
+  read(): Ticket | null;
+  write(ticket: Ticket): void;
+}
+
+export class TicketBox implements Tickets {
   readonly #key: string;
   #memory: Ticket | null = null;
 

@@ -47,7 +47,7 @@ export function turnFromWire(wire: WireTurn): Turn {
     answer: wire.answer ?? "",
     seq: -1,
     state: wire.state,
-    activity: null,
+    activity: wire.state === "queued" ? "queued" : null,
     detail: null,
     citations: wire.citations ?? [],
     feedback: wire.feedback ?? null,
@@ -58,7 +58,9 @@ export function turnFromWire(wire: WireTurn): Turn {
 }
 
 export function turnFromStart(start: TurnStarted): Turn {
-  return turnFromWire({ ...start, answer: "", state: "queued", citations: [], feedback: null, error: null });
+  const turn = turnFromWire({ ...start, answer: "", state: "queued", citations: [], feedback: null, error: null });
+  // Most begin at once: that this one has to wait is said by its first status.
+  return { ...turn, activity: null };
 }
 
 export function isOpen(turn: Turn): boolean {

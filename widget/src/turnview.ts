@@ -44,6 +44,8 @@ export class TurnView {
   readonly #answer = new AnswerView();
   readonly #actions: TurnActions;
   #shown: Turn | Outgoing | null = null;
+  /** What is said of a message on its way. */
+  #said = "";
 
   constructor(actions: TurnActions) {
     this.#actions = actions;
@@ -64,19 +66,29 @@ export class TurnView {
   }
 
   showOutgoing(message: Outgoing, online: boolean): void {
-    const state = message.state === "waiting" && !online ? "offline" : message.state;
-    if (this.#shown === message && this.element.dataset["state"] === state) return;
+    const { state: wanted, error, clientId, text } = message;
+    // That a message which was held is tried once more would only flicker.
+    const held = wanted !== "refused" && error;
+    const state = wanted === "refused" ? wanted : !online ? "offline" : held ? "waiting" : wanted;
     this.#shown = message;
+    // What stands there stays, and the focus on its buttons with it.
+    const said = [state, error?.message].join();
+    if (this.#said === said) return;
+    this.#said = said;
     this.element.dataset["state"] = state;
     this.element.dataset["turnId"] = "";
-    this.#question.textContent = message.text;
-    if (message.state === "refused") this.#showRefused(message);
-    else this.#say(state === "offline" ? texts.waiting : state === "waiting" ? texts.waitingTurn : texts.sending);
+    this.#question.textContent = text;
+    const discard = action(texts.discard, () => this.#actions.discard(clientId), "discard");
+    if (state === "refused") this.#showRefused(message, discard);
+    else if (state === "offline") this.#say(texts.waiting);
+    else if (held) this.#say(`${error.message} ${texts.sentAgain}`, discard);
+    else this.#say(state === "waiting" ? texts.waitingTurn : texts.sending);
   }
 
   showTurn(turn: Turn): void {
     if (this.#shown === turn) return;
     this.#shown = turn;
+    this.#said = "";
     this.element.dataset["state"] = turn.state;
     this.element.dataset["turnId"] = turn.id;
     this.#question.textContent = turn.question;
@@ -130,10 +142,9 @@ export class TurnView {
     this.#note.classList.add("bad");
   }
 
-  #showRefused(message: Outgoing): void {
-    const { clientId } = message;
+  #showRefused({ clientId, error }: Outgoing, discard: HTMLElement): void {
     const again = action(texts.tryAgain, () => this.#actions.sendAgain(clientId), "retry");
-    this.#say(message.error?.message ?? texts.unanswered, again, action(texts.discard, () => this.#actions.discard(clientId)));
+    this.#say(error?.message ?? texts.unanswered, again, discard);
     this.#note.dataset["test"] = "error";
     this.#note.classList.add("bad");
   }

@@ -10,6 +10,8 @@ import { texts } from "./texts";
 import { Thread } from "./thread";
 
 const SPOKEN_MAX = 2_000;
+/** So long without ever having been connected is not "Connecting…" any more. */
+const PATIENCE_MS = 8_000;
 
 export class View {
   readonly root: HTMLElement;
@@ -24,6 +26,9 @@ export class View {
   readonly #banner = h("div", { class: "banner", role: "alert" });
   readonly #spoken = h("div", { class: "unseen", "aria-live": "polite", "data-test": "announcer" });
   readonly #panel: HTMLElement;
+  readonly #unlisten = new AbortController();
+  readonly #patience = setTimeout(() => this.#despair(), PATIENCE_MS);
+  #first: string = texts.connecting;
   #frame = 0;
 
   constructor(chat: Chat, floating: boolean) {
@@ -55,6 +60,8 @@ export class View {
 
   destroy(): void {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#patience);
+    this.#unlisten.abort();
   }
 
   #assemble(): HTMLElement {
@@ -67,7 +74,14 @@ export class View {
     return panel;
   }
 
+  #despair(): void {
+    this.#first = texts.unreachable;
+    this.changed();
+  }
+
   #listen(): void {
+    const { signal } = this.#unlisten;
+    for (const event of ["online", "offline"]) addEventListener(event, () => this.changed(), { signal });
     this.#launcher.addEventListener("click", () => this.#toggle(Boolean(this.#panel.hidden)));
     this.#close.addEventListener("click", () => this.#toggle(false));
     this.#new.addEventListener("click", () => void this.#startAnew());
@@ -115,7 +129,7 @@ export class View {
   }
 
   #showConnection(online: boolean): void {
-    const lost = navigator.onLine ? (this.#chat.everOnline ? texts.reconnecting : texts.connecting) : texts.noNetwork;
+    const lost = navigator.onLine ? (this.#chat.everOnline ? texts.reconnecting : this.#first) : texts.noNetwork;
     const words = online ? texts.online : lost;
     this.#connection.dataset["state"] = online ? "online" : "offline";
     // Only a change is written: it is a live region.

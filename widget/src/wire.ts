@@ -55,6 +55,7 @@ export interface Session {
   user_id: string;
   token: string;
   turns: WireTurn[];
+  more: boolean;
   running: Running | null;
   resumed?: Resumed | null;
   renewed?: "invalid" | "expired" | null;

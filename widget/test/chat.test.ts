@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat";
 import type { Ticket } from "../src/ticket";
-import { MemoryLine } from "./line";
+import { MemoryDrawer, MemoryLine, WORDS } from "./line";
 import { finished, piece, session, sessionEvent, started, wireTurn } from "./samples";
 
 class MemoryTickets {
@@ -26,7 +26,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   line = new MemoryLine();
   tickets = new MemoryTickets();
-  chat = new Chat(tickets, () => line, "No answer.");
+  chat = new Chat(tickets, new MemoryDrawer(), () => line, WORDS);
 });
 
 afterEach(() => {
@@ -145,7 +145,68 @@ describe("identity", () => {
   });
 });
 
+describe("two tabs", () => {
+  it("a session that was under way does not take the other tab back into the old conversation", () => {
+    chat.auth();
+    chat.heard(sessionEvent());
+    chat.disconnected();
+    chat.auth();
+    tickets.write({ token: "token-3", conversation: "c2" });
+    chat.heard(sessionEvent());
+    expect(tickets.ticket).toEqual({ token: "token-3", conversation: "c2" });
+    expect([line.reconnects, chat.conversation.ready]).toEqual([1, false]);
+    expect(chat.auth()).toMatchObject({ token: "token-3" });
+    chat.heard(sessionEvent({ conversation_uuid: "c2", token: "token-4" }));
+    expect([chat.conversation.id, line.reconnects]).toEqual(["c2", 1]);
+  });
+
+  it("that open at once for the first time end in one conversation", () => {
+    chat.auth();
+    tickets.write({ token: "other", conversation: "c9" });
+    chat.heard(sessionEvent());
+    expect([line.reconnects, chat.conversation.id]).toEqual([1, null]);
+  });
+
+  it("an older token of the same conversation is written over", () => {
+    chat.auth();
+    chat.heard(sessionEvent({ token: "token-2" }));
+    chat.disconnected();
+    chat.auth();
+    tickets.write({ token: "token-1", conversation: "c1" });
+    chat.heard(sessionEvent({ token: "token-3" }));
+    expect([tickets.ticket?.token, line.reconnects]).toEqual(["token-3", 0]);
+  });
+});
+
 describe("a new conversation", () => {
+  it("that may or may not have begun is found out by connecting again", async () => {
+    chat.heard(sessionEvent({ turns: [wireTurn("t1")] }));
+    const done = chat.startAnew();
+    await line.last("new_conversation").lose();
+    await done;
+    expect([line.reconnects, chat.conversation.id]).toEqual([1, "c1"]);
+  });
+
+  it("is where a message goes that was written on the way there", async () => {
+    chat.heard(sessionEvent({ turns: [wireTurn("t1")] }));
+    const done = chat.startAnew();
+    chat.send("fresh");
+    expect(line.of("user_message")).toEqual([]);
+    await line.last("new_conversation").answer({ ok: true, session: session({ conversation_uuid: "c2" }) });
+    await done;
+    expect(line.last("user_message").payload).toMatchObject({ text: "fresh" });
+  });
+
+  it("is not where an answer of the old one is shown, though its acknowledgement comes late", async () => {
+    chat.heard(sessionEvent());
+    chat.send("late");
+    const done = chat.startAnew();
+    await line.last("new_conversation").answer({ ok: true, session: session({ conversation_uuid: "c2" }) });
+    await done;
+    await line.last("user_message").answer(accepted("t1"));
+    expect([chat.conversation.turns, chat.outbox]).toEqual([[], []]);
+  });
+
   it("takes the place of the old one with everything that waited", async () => {
     chat.heard(sessionEvent({ turns: [wireTurn("t1")] }));
     const done = chat.startAnew();

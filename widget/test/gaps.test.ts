@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat";
-import { MemoryLine } from "./line";
-import { piece, sessionEvent, started } from "./samples";
+import { MemoryDrawer, MemoryLine, WORDS } from "./line";
+import { piece, sessionEvent, started, wireTurn } from "./samples";
 
 let line: MemoryLine;
 let chat: Chat;
@@ -9,7 +9,7 @@ let chat: Chat;
 beforeEach(() => {
   vi.useFakeTimers();
   line = new MemoryLine();
-  chat = new Chat({ read: () => null, write: () => undefined }, () => line, "No answer.");
+  chat = new Chat({ read: () => null, write: () => undefined }, new MemoryDrawer(), () => line, WORDS);
 });
 
 afterEach(() => {
@@ -63,6 +63,45 @@ describe("holes and silence", () => {
     chat.disconnected();
     vi.advanceTimersByTime(60_000);
     expect(line.of("resume")).toEqual([]);
+  });
+
+  it("asks anew on the next connection, whatever became of the question on the last one", async () => {
+    chat.heard(sessionEvent());
+    chat.heard(started("t1"));
+    chat.heard(piece("t1", 2, "c"));
+    const old = line.last("resume");
+    chat.disconnected();
+    chat.heard(sessionEvent({ turns: [wireTurn("t1", { state: "running" })] }));
+    chat.heard(piece("t1", 2, "c"));
+    expect(line.of("resume")).toHaveLength(2);
+    await old.lose();
+    vi.advanceTimersByTime(5_000);
+    expect(line.of("resume"), "one question at a time").toHaveLength(2);
+    await line.last("resume").answer({ ok: true, state: "running", pieces: [{ seq: 0, text: "a" }, { seq: 1, text: "b" }] });
+    expect(chat.conversation.turns[0]).toMatchObject({ answer: "abc" });
+  });
+
+  it("asks at once for an open turn that lies before all that a session tells", async () => {
+    chat.heard(sessionEvent());
+    for (const id of ["t1", "t2", "t3"]) chat.heard(started(id));
+    chat.disconnected();
+    chat.heard(sessionEvent({ turns: [wireTurn("t3"), wireTurn("t4")] }));
+    expect(line.of("resume").map(({ payload }) => payload["turn_id"])).toEqual(["t1", "t2"]);
+    const end = { turn_id: "t1", state: "complete", text: "one", seq: 0, citations: [] };
+    await line.of("resume")[0]!.answer({ ok: true, state: "complete", reset: { text: "one", seq: 0 }, finished: end });
+    expect(chat.conversation.turns[0]).toMatchObject({ state: "complete", answer: "one" });
+  });
+
+  it("fetches the running turn when so many wait behind it that the session does not tell it", async () => {
+    const waiting = Array.from({ length: 20 }, (_, index) => wireTurn(`w${index}`, { state: "queued" }));
+    const running = { turn_id: "t0", text: "ab", seq: 1, state: "running" as const };
+    chat.heard(sessionEvent({ turns: waiting, running }));
+    expect(line.last("history").payload).toMatchObject({ before: "w0" });
+    const turns = [wireTurn("t0", { state: "running", at: "2024-01-01T00:00:00Z" })];
+    await line.last("history").answer({ ok: true, turns, more: false });
+    chat.heard(piece("t0", 2, "c"));
+    await line.last("resume").answer({ ok: true, state: "running", reset: { text: "abc", seq: 2 } });
+    expect(chat.conversation.turns[0]).toMatchObject({ id: "t0", answer: "abc", state: "running" });
   });
 
   it("ends a turn that the server does not know any more", async () => {

@@ -1,5 +1,19 @@
-/** A connection in memory: keeps what the chat asks and lets a test answer when it likes. */
+/** A connection in memory: keeps what the chat asks and lets a test answer when it likes. And a drawer like it. */
 import { type Line, Unanswered } from "../src/connection";
+import type { Kept } from "../src/delivery";
+import type { Outbox } from "../src/outbox";
+
+export const WORDS = { unanswered: "No answer.", elsewhere: "Of another conversation." };
+
+export class MemoryDrawer implements Kept {
+  constructor(public kept: Outbox = []) {}
+  read(): Outbox {
+    return this.kept;
+  }
+  write(outbox: Outbox): void {
+    this.kept = outbox;
+  }
+}
 
 export interface Asked {
   event: string;

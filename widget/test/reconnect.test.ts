@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Conversation, type ConversationEvent, after, openTurn, reduce } from "../src/conversation";
 import type { Resumed } from "../src/wire";
-import { piece, session, sessionEvent, started, told, turn, wireTurn } from "./samples";
+import { finished, piece, session, sessionEvent, started, told, turn, wireTurn } from "./samples";
 
 describe("after a reconnect", () => {
   const streaming = told(sessionEvent(), started("t1"), piece("t1", 0, "a"), piece("t1", 1, "b"));
@@ -37,6 +37,44 @@ describe("after a reconnect", () => {
     expect(openTurn(state)).toBeUndefined();
   });
 
+  it("pieces and the end that come together are the end, whether the session tells the turn or not", () => {
+    const end = { turn_id: "t1", state: "complete" as const, text: "abcd", seq: 3, citations: [{ n: 1 }] };
+    const resumed: Resumed = { ok: true, state: "complete", pieces: [{ seq: 2, text: "c" }, { seq: 3, text: "d" }], finished: end };
+    const cut = reduce(reduce(streaming, started("t2")), { type: "disconnected" });
+    for (const turns of [[wireTurn("t1", { answer: "abcd" }), wireTurn("t2")], [wireTurn("t2")]]) {
+      const state = reduce(cut, { type: "session", session: session({ turns, resumed }), after: "t1" });
+      expect(turn(state)).toMatchObject({ answer: "abcd", seq: 3, state: "complete", citations: [{ n: 1 }] });
+    }
+  });
+
+  it("three cuts in a row end with every piece once", () => {
+    let state = streaming;
+    for (const [seq, text] of [[2, "c"], [3, "d"], [4, "e"]] as const) {
+      const pieces = Array.from("abcde", (letter, index) => ({ seq: index, text: letter })).slice(1, seq + 1);
+      state = reduce(state, { type: "disconnected" });
+      state = reduce(state, piece("t1", seq, text));
+      state = reduce(state, { type: "session", session: session({ turns: [open], resumed: { ok: true, state: "running", pieces } }), after: "t1" });
+      expect(turn(state).seq).toBe(seq);
+    }
+    expect(turn(state).answer).toBe("abcde");
+  });
+
+  it("what came before the second session is taken after it", () => {
+    const state = [
+      { type: "disconnected" } as const,
+      started("t2"),
+      piece("t2", 0, "x"),
+      finished("t1", "ab!", { seq: 2 }),
+      sessionEvent({ turns: [open] }),
+    ].reduce<Conversation>(reduce, streaming);
+    expect(turn(state)).toMatchObject({ answer: "ab!", state: "complete" });
+    expect(turn(state, "t2")).toMatchObject({ answer: "x" });
+  });
+
+  it("a turn that waits says so, also to a page that comes later", () => {
+    expect(turn(told(sessionEvent({ turns: [wireTurn("t1", { state: "queued" })] })))).toMatchObject({ activity: "queued" });
+  });
+
   it("a snapshot older than what is shown takes nothing back", () => {
     const running = { turn_id: "t1", text: "a", seq: 0, state: "answering" as const };
     const state = reduce(streaming, sessionEvent({ turns: [open], running }));
@@ -67,10 +105,10 @@ describe("after a reconnect", () => {
 });
 
 describe("history", () => {
-  it("is asked for when a session is full", () => {
+  it("is offered when the server has older turns than those of the session", () => {
     const full = Array.from({ length: 20 }, (_, index) => wireTurn(`n${index}`));
-    expect(told(sessionEvent({ turns: full })).more).toBe(true);
-    expect(told(sessionEvent({ turns: full.slice(1) })).more).toBe(false);
+    expect(told(sessionEvent({ turns: full, more: true })).more).toBe(true);
+    expect(told(sessionEvent({ turns: full })).more).toBe(false);
   });
 
   it("is put in order, once, and says when there is no more", () => {

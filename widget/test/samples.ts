@@ -25,6 +25,7 @@ export function session(over: Partial<Session> = {}): Session {
     user_id: "u1",
     token: "token-1",
     turns: [],
+    more: false,
     running: null,
     limits: { max_text: 100, turn_queue: 3 },
     ...over,

@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Chat } from "../src/chat";
+import { held, outgoing, refused, sending } from "../src/outbox";
+import { TurnView } from "../src/turnview";
+import { View } from "../src/view";
+import { MemoryDrawer, MemoryLine, WORDS } from "./line";
+import { sessionEvent } from "./samples";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("ResizeObserver", class { observe(): void {} });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+describe("the connection line", () => {
+  it("does not say that it connects for ever, and tells no network from no server", () => {
+    const chat = new Chat({ read: () => null, write: () => undefined }, new MemoryDrawer(), () => new MemoryLine(), WORDS);
+    const view = new View(chat, false);
+    chat.onChange = () => view.changed();
+    const line = view.root.querySelector<HTMLElement>("[data-test=connection]")!;
+    const network = vi.spyOn(navigator, "onLine", "get").mockReturnValue(true);
+    const said = (): unknown[] => {
+      vi.advanceTimersByTime(20);
+      return [line.dataset["state"], line.textContent];
+    };
+    expect(said()).toEqual(["offline", "Connecting…"]);
+    vi.advanceTimersByTime(8_000);
+    expect(said()).toEqual(["offline", "The chat cannot be reached at the moment. Trying again…"]);
+    network.mockReturnValue(false);
+    dispatchEvent(new Event("offline"));
+    expect(said()).toEqual(["offline", "No network. Reconnecting when it is back…"]);
+    network.mockReturnValue(true);
+    chat.heard(sessionEvent());
+    expect(said()).toEqual(["online", "Connected"]);
+    chat.disconnected();
+    expect(said()).toEqual(["offline", "Reconnecting…"]);
+    view.destroy();
+    chat.close();
+  });
+});
+
+describe("a message that the server will not have yet", () => {
+  const box = [outgoing("m1", "hello", "2025-01-01T10:00:00Z", "c1")];
+  const busy = { code: "busy", message: "Please wait.", retry_after: 5 };
+  const nothing = (): void => undefined;
+
+  it("waits calmly, says why, and lets go of nobody's focus when it is tried again", () => {
+    const discarded: string[] = [];
+    const view = new TurnView({ rate: nothing, ask: nothing, sendAgain: nothing, discard: (id) => discarded.push(id) });
+    document.body.append(view.element);
+    view.showOutgoing(held(box, "m1", busy)[0]!, true);
+    const note = view.element.querySelector<HTMLElement>(".note")!;
+    expect(view.element.dataset["state"]).toBe("waiting");
+    expect(note.textContent).toBe("Please wait. Your message will be sent again by itself.Discard");
+    expect([note.classList.contains("bad"), note.dataset["test"]]).toEqual([false, undefined]);
+    note.querySelector("button")!.focus();
+    view.showOutgoing(sending(held(box, "m1", busy), "m1", "c1")[0]!, true);
+    expect(document.activeElement).toBe(note.querySelector("button"));
+    note.querySelector("button")!.click();
+    expect(discarded).toEqual(["m1"]);
+    view.showOutgoing(held(box, "m1", busy)[0]!, false);
+    expect([view.element.dataset["state"], note.textContent]).toEqual(["offline", "Will be sent when the connection is back."]);
+    view.showOutgoing(refused(box, "m1", busy)[0]!, false);
+    expect([view.element.dataset["state"], note.classList.contains("bad")]).toEqual(["refused", true]);
+  });
+});
