@@ -38,12 +38,20 @@ def free_port() -> int:
 
 
 class RunningServer:
-    """One gunicorn with its worker. `environment`: settings; nothing else of this machine's settings reaches it."""
+    """One gunicorn with its worker. `environment`: settings; nothing else of this machine's settings reaches it.
 
-    def __init__(self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None) -> None:
+    `folder`: where it starts, with a `.env` of its own; then the address comes from there as well.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None, folder: Path | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._arguments = arguments if arguments is not None else (*COMMAND, "-b", f"127.0.0.1:{self.port}")
+        own = ("--config", str(ROOT / "ws/gunicorn_config.py"), "app.main:app_instance")
+        there = own if folder else (*COMMAND, "-b", f"127.0.0.1:{self.port}")
+        self._arguments = arguments if arguments is not None else there
+        self._folder = folder or ROOT
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._environment = {**kept, "PYTHONUNBUFFERED": "1", **environment}
         self._log = tempfile.NamedTemporaryFile("w+", prefix="chat-server-", suffix=".log")  # noqa: SIM115
@@ -53,7 +61,7 @@ class RunningServer:
         """Start the command, without waiting for it."""
         self.process = subprocess.Popen(
             [*GUNICORN, *self._arguments],
-            cwd=ROOT, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT, text=True,
+            cwd=self._folder, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         return self.process
 

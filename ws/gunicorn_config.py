@@ -46,36 +46,21 @@ SEND_BUFFER = 256 * 1024
 def on_starting(server: Any) -> None:
     """In the master, before it listens: check the settings, refuse what cannot work, set the addresses."""
     from app.errors import SettingsError
-    from app.settings import load, misspelt
-    from ws.admission import OTHER_REQUESTS, make_room
 
     try:
-        settings = load()
-        for line in misspelt():
-            print(f"Warning: {line}", file=sys.stderr, flush=True)
-        _check(server.cfg, settings.async_mode)
-        clients = make_room(settings.max_connections, settings.max_running_turns)
-        if clients < settings.max_connections:
-            print(TOO_FEW_FILES.format(settings.max_connections, clients), file=sys.stderr, flush=True)
-        # gunicorn's own limit is no refusal: whoever comes after it is left hanging.
-        server.cfg.set("worker_connections", clients + OTHER_REQUESTS)
-        # So long the master waits for its worker before it kills it.
-        server.cfg.set("graceful_timeout", int(settings.drain_seconds) + 5)
+        _configure(server.cfg)
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")
-    given = [address for address in server.cfg.bind if address != FROM_SETTINGS]
-    addresses = given or [f"{settings.bind_host}:{settings.port}"]
-    if settings.fe_port:
-        tcp = [address for address in addresses if not address.startswith(("unix:", "fd:"))]
-        hosts = dict.fromkeys(address.rpartition(":")[0] for address in tcp) or [settings.bind_host]
-        addresses += [f"{host}:{settings.fe_port}" for host in hosts]
-    server.cfg.set("bind", list(dict.fromkeys(addresses)))
+    _mind_reloads(server)
 
 
 def when_ready(server: Any) -> None:
     """In the master, when it listens: bound what the kernel holds for a client that does not read (ws/backlog.py)."""
     for listener in server.LISTENERS:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+on_reload = when_ready
 
 
 def post_worker_init(worker: Any) -> None:
@@ -102,6 +87,56 @@ def _shown(host: str) -> str:
     if host in ("0.0.0.0", "127.0.0.1", "::", "::1"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
+
+
+def _configure(config: Any) -> None:
+    """Take over what the settings say. Raises `SettingsError`."""
+    from app.settings import load, misspelt
+    from ws.admission import OTHER_REQUESTS, make_room
+
+    settings = load()
+    for line in misspelt():
+        print(f"Warning: {line}", file=sys.stderr, flush=True)
+    _check(config, settings.async_mode)
+    clients = make_room(settings.max_connections, settings.max_running_turns)
+    if clients < settings.max_connections:
+        print(TOO_FEW_FILES.format(settings.max_connections, clients), file=sys.stderr, flush=True)
+    # gunicorn's own limit is no refusal: whoever comes after it is left hanging.
+    config.set("worker_connections", clients + OTHER_REQUESTS)
+    # So long the master waits for its worker before it kills it.
+    config.set("graceful_timeout", int(settings.drain_seconds) + 5)
+    config.set("bind", _addresses(config.bind, settings.bind_host, settings.port, settings.fe_port))
+
+
+def _addresses(given: list[str], host: str, port: int, fe_port: int | None) -> list[str]:
+    addresses = [address for address in given if address != FROM_SETTINGS] or [f"{host}:{port}"]
+    if fe_port:
+        tcp = [address for address in addresses if not address.startswith(("unix:", "fd:"))]
+        hosts = dict.fromkeys(address.rpartition(":")[0] for address in tcp) or [host]
+        addresses += [f"{each}:{fe_port}" for each in hosts]
+    return list(dict.fromkeys(addresses))
+
+
+def _mind_reloads(server: Any) -> None:
+    """gunicorn reads this file anew at a reload, but calls `on_starting` only once; and it would end for a mistake."""
+    from app.errors import SettingsError
+    from app.settings import load
+
+    setup, reload = server.setup, server.reload
+
+    def setup_with_settings(application: Any) -> None:
+        setup(application)
+        _configure(server.cfg)
+
+    def reload_if_right() -> None:
+        try:
+            load()
+        except SettingsError as error:
+            print(f"Nothing is loaded anew, the server goes on as it was:\n{error}", file=sys.stderr, flush=True)
+        else:
+            reload()
+
+    server.setup, server.reload = setup_with_settings, reload_if_right
 
 
 def _check(config: Any, async_mode: str) -> None:

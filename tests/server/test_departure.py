@@ -7,11 +7,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.chat_client import ChatClient
-from tests.running_server import PATIENCE, RunningServer, wait_until
+from tests.running_server import PATIENCE, RunningServer, free_port, wait_until
 from tests.server.raw_client import TRANSPORTS
 
 pytestmark = pytest.mark.server
@@ -117,6 +118,28 @@ def test_a_reload_lets_the_old_worker_end_its_answers(reloaded: tuple[RunningSer
         assert (first["turn_id"], second["turn_id"]) == (turn_id, next_turn)
         assert beside.call("resume", {"turn_id": turn_id, "after_seq": -1})["finished"]["state"] == "complete"
     assert "Traceback" not in server.log
+
+
+def test_a_reload_keeps_both_ports_and_takes_the_settings_of_now(tmp_path: Path) -> None:
+    fe_port = free_port()
+    server = RunningServer({"DATA_DIR": "data", "DEMO_PACE": "0"}, folder=tmp_path)
+    settings = tmp_path / ".env"
+    settings.write_text(f"PORT={server.port}\nFE_PORT={fe_port}\nMAX_TEXT=100\n")
+    server.start()
+    try:
+        first = server.worker_pid()
+        settings.write_text(settings.read_text() + "MAX_TEXT=wrong\n")
+        tell(server, signal.SIGHUP)
+        wait_until(lambda: "Nothing is loaded anew" in server.log, "a mistake is refused")
+        assert "MAX_TEXT: write characters" in server.log
+        settings.write_text(settings.read_text().replace("wrong", "200"))
+        tell(server, signal.SIGHUP)
+        wait_until(lambda: server.worker_pid() != first and server.log.count("Chat page") == 4, "a new worker serves")
+        for port in (server.port, fe_port):
+            with ChatClient(f"http://127.0.0.1:{port}") as client:
+                assert client.session["limits"]["max_text"] == 200
+    finally:
+        server.stop()
 
 
 def test_turns_of_a_neighbour_that_dies_end_without_a_start(start_server: Start) -> None:
