@@ -122,13 +122,19 @@ def test_every_setting_stands_in_the_example_with_its_default() -> None:
         assert lines[name.upper()] == written, f"{name.upper()} stands in .env.example with another default"
 
 
-def test_every_setting_has_a_row_in_the_readme_and_no_row_is_left_over() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", text_of("README.md"), re.M)
+def test_every_setting_has_a_row_in_its_document_and_no_row_is_left_over() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", text_of("docs/settings.md"), re.M)
     assert sorted(name for name, _ in rows) == SETTINGS
     for name, default in rows:
         value = Settings.model_fields[name.lower()].default
         if isinstance(value, (bool, int, float)):
-            assert default.strip("` ") == str(value).lower(), f"{name} stands in README.md with another default"
+            assert default.strip("` ") == str(value).lower(), f"{name} stands there with another default"
+
+
+def test_the_readme_names_every_setting_by_what_it_is_for() -> None:
+    settings = text_of("README.md").partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line for line in settings.splitlines() if line.startswith("|")]
+    assert sorted(re.findall(r"`([A-Z_]+)`", "".join(rows))) == SETTINGS
 
 
 @pytest.mark.parametrize("code", Code)
