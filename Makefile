@@ -9,13 +9,17 @@ ifdef PORT
 export PORT
 endif
 
-.PHONY: run test check lock widget clean
+.PHONY: run test faults check lock widget clean
 
 run: .venv/run.stamp
 	@exec .venv/bin/gunicorn --config ws/gunicorn_config.py app.main:app_instance
 
 test: .venv/dev.stamp
 	@exec .venv/bin/python -m pytest $(ARGS)
+
+# The long fault campaign: 1,000 cuts and 100 kills in at most 30 minutes. `make faults ARGS="--seed 7 --kills 10"`.
+faults: .venv/dev.stamp
+	@exec .venv/bin/python -m tests.faults $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff check .

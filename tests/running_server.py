@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -37,16 +38,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def quiet_port() -> int:
+    """A free port that no outgoing connection is given, so that a server finds it free again after a restart."""
+    # Below Linux's ip_local_port_range, where a client of the dead server could even get its port and meet itself.
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class RunningServer:
     """One gunicorn with its worker. `environment`: settings; nothing else of this machine's settings reaches it.
 
-    `folder`: where it starts, with a `.env` of its own; then the address comes from there as well.
+    `folder`: where it starts, with a `.env` of its own; then the address comes from there as well. After `kill` it
+    can be started again: the same port, the same settings, and the log goes on.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None, folder: Path | None = None
-    ) -> None:
-        self.port = free_port()
+        self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None,
+        folder: Path | None = None, port: int | None = None,
+    ) -> None:  # fmt: skip
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         own = ("--config", str(ROOT / "ws/gunicorn_config.py"), "app.main:app_instance")
         there = own if folder else (*COMMAND, "-b", f"127.0.0.1:{self.port}")
