@@ -67,17 +67,23 @@ class Conversations:
         turn = self.turn(identity, turn_id) if turn_id else self._unfinished_or_last(identity)
         if turn.state.final:
             return turn.state
-        try:
-            self._journal.request_stop(turn.id, self._utc())
-        except JournalError:
-            self._runner.stop_unrecorded(turn)
-            raise
-        waiting = self._queue.withdraw(turn.id)
+        with self._lock_of(identity.conversation):
+            # Not while the turn is recorded and not in the queue yet: it would be told to stop and wait there.
+            waiting = self._record_stop(turn)
         if waiting is not None:
             self._runner.end_waiting(waiting, TurnState.STOPPED)
             return TurnState.STOPPED
         self._runner.stop(turn)
         return self.turn(identity, turn.id).state
+
+    def _record_stop(self, turn: Turn) -> Turn | None:
+        """Record that a turn is to stop. The turn, if it was waiting and is withdrawn now."""
+        try:
+            self._journal.request_stop(turn.id, self._utc())
+        except JournalError:
+            self._runner.stop_unrecorded(turn)
+            raise
+        return self._queue.withdraw(turn.id)
 
     def turn(self, identity: Identity, turn_id: str) -> Turn:
         """One turn of this conversation. Raises `ChatError`: `unknown_turn`, also for somebody else's."""
