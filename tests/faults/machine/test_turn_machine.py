@@ -23,7 +23,7 @@ def test_every_interleaving_keeps_the_promises(monkeypatch: pytest.MonkeyPatch) 
     # Five minutes by default: longer than a test may take.
     monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", 60)
     profile = settings(
-        max_examples=int(EXAMPLES or 200),
+        max_examples=int(EXAMPLES or 120),
         stateful_step_count=STEPS,
         derandomize=not (EXAMPLES or SEED),
         database=None,
