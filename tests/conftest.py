@@ -33,11 +33,15 @@ def upstream() -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
-    """Start servers with `start_server(NAME="value", …)`, each with the data folder of this test."""
+    """Start servers with `start_server(NAME="value", …)`, each with the data folder of this test.
+
+    `arguments` and `port` are those of `RunningServer`.
+    """
     servers: list[RunningServer] = []
 
-    def start(**environment: str) -> RunningServer:
-        server = RunningServer({"DATA_DIR": str(tmp_path / "data"), "DEMO_PACE": "0", **environment})
+    def start(arguments: tuple[str, ...] | None = None, port: int | None = None, **environment: str) -> RunningServer:
+        settings = {"DATA_DIR": str(tmp_path / "data"), "DEMO_PACE": "0", **environment}
+        server = RunningServer(settings, arguments, port=port)
         servers.append(server)
         server.start()
         return server

@@ -120,7 +120,7 @@ class MemoryJournal:
         return turn if turn and turn.conversation == conversation else None
 
     def turns(
-        self, conversation: str, *, before: str | None = None, limit: int, max_chars: int
+        self, conversation: str, *, before: str | None = None, limit: int, max_bytes: int
     ) -> tuple[list[Turn], bool]:
         end = self.kept[before].index if before else None
         earlier = self._of(conversation)[:end]
@@ -142,6 +142,12 @@ class MemoryJournal:
         turn = self.kept[turn_id]
         thread_id, run_id = trace.thread_id or turn.thread_id, trace.run_id or turn.run_id
         self.kept[turn_id] = replace(turn, assistant=assistant, thread_id=thread_id, run_id=run_id)
+
+    def oldest_unfinished(self, conversation: str) -> Turn | None:
+        return next((turn for turn in self._of(conversation) if not turn.state.final), None)
+
+    def stop_requests(self) -> list[str]:
+        return [turn_id for turn_id in self.stops if not self.kept[turn_id].state.final]
 
     def request_stop(self, turn_id: str, now: int) -> None:
         self._write()

@@ -6,14 +6,20 @@ Without it the next client beyond what the worker can hold would be left hanging
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Mapping, Sized
 from typing import Any
 from urllib.parse import parse_qs
+
+from app.settings import Settings
 
 RETRY_AFTER = "5"
 """Seconds, as in the header of that name."""
 OTHER_REQUESTS = 500
 """Connections besides those of the chat's clients: pages, scripts, health checks, refusals."""
+MOST_THREADS = 200
+"""Clients with `ASYNC_MODE=threading`, where each of them has a thread of the operating system."""
+SPARE_THREADS = 32
 OWN_FILES = 100
 """Files and sockets that the worker itself has open."""
 
@@ -31,6 +37,11 @@ class Admission:
         if not self.closed and len(self._sessions) < self._most:
             return False
         return "sid" not in parse_qs(environ.get("QUERY_STRING", ""))
+
+
+def most_clients(settings: Settings) -> int:
+    """How many clients may be connected, as far as it is up to the settings."""
+    return min(settings.max_connections, MOST_THREADS if settings.async_mode == "threading" else sys.maxsize)
 
 
 def make_room(clients: int, answers: int) -> int:

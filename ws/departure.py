@@ -42,6 +42,7 @@ class Departure:
         self._engine = engine
         self._sid_of = sid_of
         self._patience = patience
+        self._ended = False
 
     def drain(self) -> None:
         """Take nothing new, let go of everybody who waits for nothing, wait for the answers, then `end`."""
@@ -55,7 +56,10 @@ class Departure:
         self.end()
 
     def end(self) -> None:
-        """End what still runs as interrupted, tell it, close every connection. Safe to repeat."""
+        """End what still runs as interrupted, tell it, close every connection. Only the first call does anything."""
+        if self._ended:
+            return
+        self._ended = True
         self._close_doors()
         self._runner.interrupt()
         deadline = time.monotonic() + RECORDING

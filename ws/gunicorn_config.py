@@ -47,11 +47,12 @@ def on_starting(server: Any) -> None:
     """In the master, before it listens: check the settings, refuse what cannot work, set the addresses."""
     from app.errors import SettingsError
 
+    given = list(server.cfg.bind)
     try:
         _configure(server.cfg)
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")
-    _mind_reloads(server)
+    _mind_reloads(server, given)
 
 
 def when_ready(server: Any) -> None:
@@ -92,15 +93,19 @@ def _shown(host: str) -> str:
 def _configure(config: Any) -> None:
     """Take over what the settings say. Raises `SettingsError`."""
     from app.settings import load, misspelt
-    from ws.admission import OTHER_REQUESTS, make_room
+    from ws.admission import OTHER_REQUESTS, SPARE_THREADS, make_room, most_clients
 
     settings = load()
     for line in misspelt():
         print(f"Warning: {line}", file=sys.stderr, flush=True)
     _check(config, settings.async_mode)
-    clients = make_room(settings.max_connections, settings.max_running_turns)
-    if clients < settings.max_connections:
-        print(TOO_FEW_FILES.format(settings.max_connections, clients), file=sys.stderr, flush=True)
+    wanted = most_clients(settings)
+    clients = make_room(wanted, settings.max_running_turns)
+    if clients < wanted:
+        print(TOO_FEW_FILES.format(wanted, clients), file=sys.stderr, flush=True)
+    if settings.async_mode == "threading":
+        # A websocket keeps its thread.
+        config.set("threads", clients + SPARE_THREADS)
     # gunicorn's own limit is no refusal: whoever comes after it is left hanging.
     config.set("worker_connections", clients + OTHER_REQUESTS)
     # So long the master waits for its worker before it kills it.
@@ -117,10 +122,9 @@ def _addresses(given: list[str], host: str, port: int, fe_port: int | None) -> l
     return list(dict.fromkeys(addresses))
 
 
-def _mind_reloads(server: Any) -> None:
+def _mind_reloads(server: Any, given: list[str]) -> None:
     """gunicorn reads this file anew at a reload, but calls `on_starting` only once; and it would end for a mistake."""
     from app.errors import SettingsError
-    from app.settings import load
 
     setup, reload = server.setup, server.reload
 
@@ -130,13 +134,28 @@ def _mind_reloads(server: Any) -> None:
 
     def reload_if_right() -> None:
         try:
-            load()
+            _try_settings(server.cfg, given)
         except SettingsError as error:
             print(f"Nothing is loaded anew, the server goes on as it was:\n{error}", file=sys.stderr, flush=True)
         else:
             reload()
 
     server.setup, server.reload = setup_with_settings, reload_if_right
+
+
+def _try_settings(config: Any, given: list[str]) -> None:
+    """Raise `SettingsError` if the settings of now would end a server that runs. `given`: the addresses of `-b`."""
+    from app.data_dir import DataDir
+    from app.errors import SettingsError
+    from app.settings import load
+
+    settings = load()
+    _check(config, settings.async_mode)
+    data_dir = DataDir(settings.data_dir)
+    if settings.secret_key is None:
+        data_dir.secret_key()
+    if _addresses(given, settings.bind_host, settings.port, settings.fe_port) != config.bind:
+        raise SettingsError("BIND_HOST, PORT, FE_PORT: another address wants a restart, a reload keeps the old one")
 
 
 def _check(config: Any, async_mode: str) -> None:

@@ -13,6 +13,7 @@ from flask_socketio import Namespace, SocketIO
 from socketio.exceptions import ConnectionRefusedError
 
 from app.chat.conversations import Conversations
+from app.chat.turns import TurnState
 from app.errors import ChatError, Code
 from app.web.metrics import Metrics
 from ws import payloads
@@ -25,8 +26,8 @@ from ws.payloads import Resume
 log = logging.getLogger(__name__)
 
 SESSION_TURNS = 20
-SESSION_CHARS = 200_000
-"""Characters of the turns in one `session` or `history`."""
+SESSION_BYTES = 256 * 1024
+"""Bytes (UTF-8) of the texts in one `session` or `history`: somebody on a slow line has to get it, too."""
 
 FAULT = ChatError(Code.INTERNAL, "Something went wrong on our side. Please try again.")
 
@@ -126,7 +127,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         client = self._clients.get(sid)
         page = payloads.history(arguments)
         turns, more = self._conversations.turns(
-            client.identity, before=page.before, limit=page.limit, max_chars=SESSION_CHARS
+            client.identity, before=page.before, limit=page.limit, max_bytes=SESSION_BYTES
         )
         return {"ok": True, "turns": [turn_payload(turn) for turn in turns], "more": more}
 
@@ -163,7 +164,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         now = self._replay.snapshot(running.id) if running else None
         resumed = self._resumed_at_connect(client)
         # The journal last: a turn that ended in between is final here, and not running.
-        turns, more = self._conversations.turns(identity, limit=SESSION_TURNS, max_chars=SESSION_CHARS)
+        turns, more = self._conversations.turns(identity, limit=SESSION_TURNS, max_bytes=SESSION_BYTES)
         payload = {
             "protocol": 1,
             "conversation_uuid": identity.conversation,
@@ -174,8 +175,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "running": None,
             "limits": self._limits,
         }
-        if running and now and not any(turn.id == running.id and turn.state.final for turn in turns):
-            payload["running"] = {"turn_id": running.id, "text": now.text, "seq": now.seq, "state": "running"}
+        state = next((turn.state for turn in turns if running and turn.id == running.id), TurnState.RUNNING)
+        if running and now and not state.final:
+            payload["running"] = {"turn_id": running.id, "text": now.text, "seq": now.seq, "state": state}
         if resumed:
             payload["resumed"] = resumed
         if client.renewed:

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.transcripts.journal import SqlJournal
 from app.web.metrics import Metrics
 from app.web.origins import Origins
-from ws.admission import Admission, make_room
+from ws.admission import Admission, make_room, most_clients
 from ws.backlog import bound
 from ws.clients import Clients
 from ws.departure import Departure
@@ -61,7 +61,7 @@ def add_socket(
     bound(metrics.slow.inc)
     socketio = _socketio(flask, settings, origins, manager)
     engine = socketio.server.eio
-    admission = Admission(engine.sockets, make_room(settings.max_connections, settings.max_running_turns))
+    admission = Admission(engine.sockets, make_room(most_clients(settings), settings.max_running_turns))
     flask.wsgi_app = CheckedRequests(flask.wsgi_app, admission)  # type: ignore[method-assign]
     replay = MemoryReplay(settings.replay_seconds)
     listener = Emitter(partial(socketio.emit, namespace=NAMESPACE), replay, metrics)

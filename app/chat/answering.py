@@ -21,9 +21,12 @@ STALLED_AFTER = 10.0
 
 
 class Answer:
-    """An answer on its way. `started` and `now` are seconds of one monotonic clock, `*_at` milliseconds of UTC."""
+    """An answer on its way. `started` and `now` are seconds of one monotonic clock, `*_at` milliseconds of UTC.
 
-    def __init__(self, turn: Turn, listener: Listener, started: float) -> None:
+    `most`: characters that it may have; what comes after them is cut off, and it is `full`.
+    """
+
+    def __init__(self, turn: Turn, listener: Listener, started: float, most: int = 200_000) -> None:
         self.turn = turn
         self.started = started
         self.cancellation = Cancellation()
@@ -40,7 +43,8 @@ class Answer:
         self.abandon: Callable[[], None] = lambda: None
         self.kept_seq = -1
         self.unrecorded: list[Trace] = []
-        self.length = 0
+        self._most = self._left = most
+        self.full = False
         self.ended = False
 
     def take(self, event: Event, now: float, utc: int) -> bool:
@@ -50,8 +54,7 @@ class Answer:
                 return False
             self._heard(now)
             if isinstance(event, Delta):
-                self.length += len(event.text)
-                self._send(self._coalescer.add(self._sources.pass_on(sendable(event.text)), now), utc)
+                self._send(self._coalescer.add(self._sources.pass_on(self._fitting(event.text)), now), utc)
             elif isinstance(event, Citation):
                 self._sources.add(event)
             elif isinstance(event, Status):
@@ -99,6 +102,8 @@ class Answer:
             self._send(self._coalescer.rest(), utc)
             self.ended = True
         text, corrected = self._final_text(state)
+        if len(text) > self._most and corrected:
+            text, state = text[: self._most], TurnState.TRUNCATED
         done = self._finished or Finished()
         return replace(
             self.turn, state=state, answer=text, seq=len(self._pieces) - 1, corrected=corrected, error=error,
@@ -115,6 +120,13 @@ class Answer:
             return streamed, False
         completed = self._sources.numbered(sendable(completed))
         return completed, completed != streamed
+
+    def _fitting(self, text: str) -> str:
+        text = sendable(text)
+        self.full = self.full or len(text) > self._left
+        text = text[: self._left]
+        self._left -= len(text)
+        return text
 
     def _heard(self, now: float) -> None:
         self._heard_at = now

@@ -62,7 +62,7 @@ class Conversations:
     def stop(self, identity: Identity, turn_id: str | None) -> TurnState:
         """Stop a turn, or the conversation's oldest unfinished one. The state that it has then. Idempotent.
 
-        Raises `ChatError`: `unknown_turn`; `journal_unavailable`, and then a running answer ends all the same.
+        Raises `ChatError`: `unknown_turn`; `journal_unavailable`, and then it ends all the same.
         """
         turn = self.turn(identity, turn_id) if turn_id else self._unfinished_or_last(identity)
         if turn.state.final:
@@ -81,7 +81,8 @@ class Conversations:
         try:
             self._journal.request_stop(turn.id, self._utc())
         except JournalError:
-            self._runner.stop_unrecorded(turn)
+            # Nothing is promised, but it ends all the same.
+            self._runner.stop_unrecorded(turn, self._queue.withdraw(turn.id))
             raise
         return self._queue.withdraw(turn.id)
 
@@ -93,12 +94,12 @@ class Conversations:
         return turn
 
     def turns(
-        self, identity: Identity, *, before: str | None = None, limit: int = 20, max_chars: int = 200_000
+        self, identity: Identity, *, before: str | None = None, limit: int = 20, max_bytes: int = 256 * 1024
     ) -> tuple[list[Turn], bool]:
         """The last `limit` turns (before the turn `before`), oldest first, and whether there are older ones."""
         if before is not None:
             self.turn(identity, before)
-        turns, more = self._journal.turns(identity.conversation, before=before, limit=limit, max_chars=max_chars)
+        turns, more = self._journal.turns(identity.conversation, before=before, limit=limit, max_bytes=max_bytes)
         return [turn for turn in turns if turn.user_id == identity.user_id], more
 
     def running_turn(self, identity: Identity) -> Turn | None:
@@ -111,9 +112,9 @@ class Conversations:
         self._journal.rate(self.turn(identity, turn_id).id, rating, comment, self._utc())
 
     def _unfinished_or_last(self, identity: Identity) -> Turn:
-        oldest = self._queue.oldest(identity.conversation)
-        if oldest is not None:
-            return self.turn(identity, oldest.id)
+        oldest = self._journal.oldest_unfinished(identity.conversation)
+        if oldest is not None and oldest.user_id == identity.user_id:
+            return oldest
         last, _ = self.turns(identity, limit=1)
         if not last:
             raise ChatError(Code.UNKNOWN_TURN, "There is no answer to stop.")

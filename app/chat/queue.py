@@ -74,11 +74,6 @@ class TurnQueue:
     def has_unfinished(self, conversation: str) -> bool:
         return conversation in self._unfinished
 
-    def oldest(self, conversation: str) -> Turn | None:
-        """The conversation's running turn, or the first one that waits."""
-        waiting = (turn for turn in list(self._waiting.values()) if turn.conversation == conversation)
-        return self._running.get(conversation) or next(waiting, None)
-
     def withdraw(self, turn_id: str) -> Turn | None:
         """Take a waiting turn out. None: it is not waiting (any more)."""
         with self._lock:

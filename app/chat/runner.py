@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 KEEP_EVERY = 0.8
 """Seconds between two writes of a running turn's text: with the time that they take, a kill costs at most one."""
-ELSEWHERE = 0.5
-"""Seconds between two tries to start a turn while another worker still has an earlier one of its conversation."""
+AGAIN = 0.5
+"""Seconds between two tries to start a turn: while another worker still has an earlier one of its conversation, or
+while the journal is in trouble."""
 
 CUT = AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer broke off. Please ask again.", detail="no end of stream")
 TOO_SLOW = ChatError(Code.DEADLINE_EXCEEDED, "The answer took too long and was ended.")
@@ -76,11 +77,12 @@ class Runner:
         self._leaving = 0
         self._some_running = threading.Event()
         self._ticking = False
+        self._keeping = False
 
     def start_waiting(self) -> None:
         """Start every turn that may run now."""
         while (turn := self._queue.next()) is not None:
-            answer = Answer(turn, self._listener, self._clock.seconds())
+            answer = Answer(turn, self._listener, self._clock.seconds(), self._limits.answer_chars)
             self._answers[turn.id] = answer
             answer.abandon = self._spawn(partial(self._run, answer))
             self._keep_ticking()
@@ -90,9 +92,15 @@ class Runner:
         answer = self._answers.get(turn.id)
         return answer is not None and self._end_early(answer, TurnState.STOPPED)
 
-    def stop_unrecorded(self, turn: Turn) -> None:
-        """Have a running turn ended as stopped, without waiting until that stands in the journal."""
-        self._spawn(partial(self.stop, turn))
+    def stop_unrecorded(self, turn: Turn, waiting: Turn | None) -> None:
+        """Have a turn ended as stopped, without waiting until that stands in the journal.
+
+        `waiting`: the turn if it was withdrawn from the queue before.
+        """
+        if waiting is not None:
+            self._spawn(partial(self.end_waiting, waiting, TurnState.STOPPED))
+        else:
+            self._spawn(partial(self.stop, turn))
 
     def end_waiting(self, turn: Turn, state: TurnState) -> None:
         """End a turn that was withdrawn from the queue before it ran."""
@@ -133,18 +141,27 @@ class Runner:
             self._fail(answer, FAULT)
 
     def _begin(self, answer: Answer) -> bool:
-        turn, now = answer.turn, self._clock.utc()
-        while (state := self._journal.start(turn.id, now)) is TurnState.QUEUED and not answer.ended:
-            self._clock.sleep(ELSEWHERE)
+        while not answer.ended:
             now = self._clock.utc()
-        if state is not TurnState.RUNNING:
-            # Stopped in the moment between leaving the queue and starting.
-            self._finish(answer, TurnState.STOPPED)
-        if answer.ended:
-            return False
-        answer.turn = replace(turn, state=TurnState.RUNNING, started_at=now)
-        self._listener.status(answer.turn, "thinking")
-        return True
+            state = self._start(answer.turn, now)
+            if state is TurnState.RUNNING and not answer.ended:
+                answer.turn = replace(answer.turn, state=TurnState.RUNNING, started_at=now)
+                self._listener.status(answer.turn, "thinking")
+                return True
+            if state is TurnState.STOPPED:
+                # In the moment between leaving the queue and starting.
+                self._finish(answer, TurnState.STOPPED)
+            else:
+                self._clock.sleep(AGAIN)
+        return False
+
+    def _start(self, turn: Turn, now: int) -> TurnState:
+        """Try to make it the running turn: still queued if it has to wait for another worker, or for the journal."""
+        try:
+            return self._journal.start(turn.id, now)
+        except JournalError as error:
+            log.error("turn %s: its start cannot be recorded yet: %s", turn.id, error.message)
+            return TurnState.QUEUED
 
     def _read(self, answer: Answer) -> None:
         turn = answer.turn
@@ -157,7 +174,7 @@ class Runner:
                     self._trace(answer, event)
                 if not answer.take(event, self._clock.seconds(), self._clock.utc()):
                     return
-                if answer.length > self._limits.answer_chars:
+                if answer.full:
                     self._finish(answer, TurnState.TRUNCATED)
                     return
         if answer.ended:
@@ -234,8 +251,8 @@ class Runner:
                 self._flush(now)
                 if now - kept_at >= KEEP_EVERY:
                     kept_at = now
-                    self._keep()
                     self._watch(now)
+                    self._look_after_journal()
             except Exception:
                 log.exception("the clock of the running turns stumbled")
 
@@ -243,6 +260,31 @@ class Runner:
         utc = self._clock.utc()
         for answer in list(self._answers.values()):
             answer.flush(now, utc)
+
+    def _look_after_journal(self) -> None:
+        """In a green thread of its own: a journal that is locked for a while must not hold the clock up."""
+        if not self._keeping:
+            self._keeping = True
+            self._spawn(self._keep_and_stop)
+
+    def _keep_and_stop(self) -> None:
+        try:
+            self._keep()
+            self._hear_stops()
+        finally:
+            self._keeping = False
+
+    def _hear_stops(self) -> None:
+        """End what was stopped by way of another worker."""
+        try:
+            asked = self._journal.stop_requests()
+        except JournalError:
+            return
+        for turn_id in asked:
+            if (answer := self._answers.get(turn_id)) is not None:
+                self._spawn(partial(self._end_early, answer, TurnState.STOPPED))
+            elif (waiting := self._queue.withdraw(turn_id)) is not None:
+                self._spawn(partial(self.end_waiting, waiting, TurnState.STOPPED))
 
     def _keep(self) -> None:
         answers = list(self._answers.values())

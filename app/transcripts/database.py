@@ -86,9 +86,7 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         locked = "locked" in str(error.orig) or "busy" in str(error.orig)
-        raise JournalError(
-            "Messages cannot be kept at the moment. Please try again shortly.", transient=locked
-        ) from error
+        raise JournalError(UNKEPT + " Please try again shortly." * locked, transient=locked) from error
     except DBAPIError as error:
         raise JournalError(UNKEPT, transient=False) from error
     except SQLAlchemyError as error:

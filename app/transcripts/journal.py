@@ -98,22 +98,22 @@ class SqlJournal:
         )  # fmt: skip
 
     def turns(
-        self, conversation: str, *, before: str | None = None, limit: int, max_chars: int
+        self, conversation: str, *, before: str | None = None, limit: int, max_bytes: int
     ) -> tuple[list[Turn], bool]:
         """The last `limit` turns before the turn `before`, oldest first, and whether there are older ones.
 
-        Fewer if their texts are longer than `max_chars` together, but always at least one.
+        Fewer if their texts are longer than `max_bytes` together (UTF-8), but always at least one.
         """
         query = _turn_rows().where(turns.c.conversation_uuid == conversation)
         if before is not None:
             index = select(turns.c.turn_index).where(turns.c.id == before).scalar_subquery()
             query = query.where(turns.c.turn_index < index)
         found: list[Turn] = []
-        chars = 0
+        size = 0
         with self._database.reading() as connection:
             for row in connection.execute(query.order_by(turns.c.turn_index.desc()).limit(limit + 1)):
-                chars += len(row.text) + len(row.answer)
-                if len(found) == limit or (found and chars > max_chars):
+                size += len(row.text.encode()) + len(row.answer.encode())
+                if len(found) == limit or (found and size > max_bytes):
                     return found[::-1], True
                 found.append(_turn(row))
         return found[::-1], False
@@ -163,6 +163,19 @@ class SqlJournal:
     def request_stop(self, turn_id: str, now: int) -> None:
         """Record that a turn is to stop; it does not start any more if it has not begun."""
         self._change((turns.c.id == turn_id, turns.c.state.in_(UNFINISHED)), stop_requested_at=now)
+
+    def stop_requests(self) -> list[str]:
+        """This worker's turns that somebody wants stopped, also by way of another worker."""
+        asked = (turns.c.owner == self._owner, turns.c.finished_at.is_(None), turns.c.stop_requested_at.is_not(None))
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(turns.c.id).where(*asked)))
+
+    def oldest_unfinished(self, conversation: str) -> Turn | None:
+        """The conversation's running turn, or the first that waits, at whichever worker."""
+        query = _turn_rows().where(turns.c.conversation_uuid == conversation, turns.c.finished_at.is_(None))
+        with self._database.reading() as connection:
+            row = connection.execute(query.order_by(turns.c.turn_index).limit(1)).first()
+        return _turn(row) if row else None
 
     def rate(self, turn_id: str, rating: str | None, comment: str | None, now: int) -> None:
         """Add a rating. None takes an earlier one back."""

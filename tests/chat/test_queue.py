@@ -72,15 +72,3 @@ def test_a_waiting_turn_can_be_withdrawn_once() -> None:
     assert queue.withdraw("b") is None
     assert queue.withdraw("a") is None
     queue.check_room("c")
-
-
-def test_the_oldest_turn_is_the_running_one_and_else_the_first_that_waits() -> None:
-    queue = TurnQueue(max_running=1, max_waiting=9, per_conversation=9)
-    assert queue.oldest("c") is None
-    queue.put(turn("a"))
-    queue.put(turn("b"))
-    assert queue.oldest("c") == turn("a")
-    queue.next()
-    assert queue.oldest("c") == turn("a")
-    queue.done(turn("a"))
-    assert queue.oldest("c") == turn("b")

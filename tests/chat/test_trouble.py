@@ -93,6 +93,54 @@ def test_a_stop_that_cannot_be_recorded_is_refused_and_ends_the_answer_all_the_s
     assert chat.ended(turn_id) is TurnState.STOPPED
 
 
+def test_a_waiting_turn_whose_stop_cannot_be_recorded_never_reaches_the_assistant() -> None:
+    assistant = ScriptedAssistant(Delta("one "), gate := threading.Event(), Finished())
+    chat = Trouble(assistant)
+    running, waiting = chat.say("hi"), chat.say("and then?")
+    wait_until(lambda: chat.said(running) == "one ", "the first has begun")
+    chat.journal.broken = True
+    assert refused(lambda: chat.conversations.stop(ME, waiting)) is Code.JOURNAL_UNAVAILABLE
+    chat.journal.broken = False
+    gate.set()
+    assert chat.ended(waiting) is TurnState.STOPPED
+    assert chat.ended(running) is TurnState.COMPLETE
+    assert len(assistant.questions) == 1
+
+
+def test_a_turn_starts_when_the_journal_is_there_again() -> None:
+    chat = Trouble(saying("hello"))
+    accepted = chat.journal.accept
+
+    def accept_and_break(*arguments: object) -> object:
+        turn = accepted(*arguments)  # type: ignore[arg-type]
+        chat.journal.broken = True
+        return turn
+
+    chat.journal.accept = accept_and_break  # type: ignore[method-assign,assignment]
+    turn_id = chat.say("hi")
+    wait_until(lambda: chat.journal.refused, "its start was tried")
+    assert chat.heard.ends() == []
+    chat.journal.broken = False
+    assert chat.ended(turn_id) is TurnState.COMPLETE
+
+
+def test_a_stop_by_way_of_another_worker_is_heard() -> None:
+    chat = Trouble(ScriptedAssistant(Delta("one "), *(threading.Event() for _ in range(3))))
+    running, waiting = chat.say("hi"), chat.say("and then?")
+    wait_until(lambda: chat.said(running) == "one ", "it has begun")
+    chat.journal.request_stop(waiting, 0)
+    assert chat.ended(waiting) is TurnState.STOPPED
+    chat.journal.request_stop(running, 0)
+    assert chat.ended(running) is TurnState.STOPPED
+
+
+def test_a_completed_text_past_the_limit_is_cut_off_too() -> None:
+    chat = Trouble(ScriptedAssistant(Delta("x"), Finished(text="y" * 300)), answer_chars=100)
+    turn_id = chat.say("hi")
+    assert chat.ended(turn_id) is TurnState.TRUNCATED
+    assert chat.journal.kept[turn_id].answer == "y" * 100
+
+
 def test_an_interruption_waits_for_no_journal() -> None:
     chat = Trouble(ScriptedAssistant(Delta("one "), *(threading.Event() for _ in range(3))))
     running, waiting = chat.say("hi"), chat.say("and then?")
@@ -118,7 +166,7 @@ def test_an_answer_that_grows_past_its_limit_is_cut_off() -> None:
     chat = Trouble(assistant, answer_chars=100)
     turn_id = chat.say("hi")
     assert chat.ended(turn_id) is TurnState.TRUNCATED
-    assert chat.journal.kept[turn_id].answer == "x" * 120
+    assert chat.journal.kept[turn_id].answer == "x" * 100
     wait_until(lambda: assistant.left, "the assistant is not read any more")
 
 

@@ -96,7 +96,7 @@ def test_what_is_not_done_in_time_is_interrupted_and_its_clients_are_told(start_
 @pytest.fixture
 def reloaded(start_server: Start) -> Iterator[tuple[RunningServer, ChatClient, str]]:
     """A server that was told to load itself anew in the middle of an answer: (it, the client, the turn)."""
-    server = start_server(DEMO_PACE="40")
+    server = start_server(DEMO_PACE="20")
     client = ChatClient(server.url)
     turn_id = client.say("What is this?")
     client.wait_for_pieces(turn_id, 2)
@@ -120,19 +120,49 @@ def test_a_reload_lets_the_old_worker_end_its_answers(reloaded: tuple[RunningSer
     assert "Traceback" not in server.log
 
 
+def test_a_stop_reaches_an_answer_that_another_worker_makes(reloaded: tuple[RunningServer, ChatClient, str]) -> None:
+    server, client, turn_id = reloaded
+    with ChatClient(server.url, auth={"token": client.token}) as beside:
+        waiting = beside.say("hello")
+        assert beside.call("stop", {})["ok"]
+        assert client.whole(turn_id)["state"] == "stopped"
+        assert beside.whole(waiting)["state"] == "complete"
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_real_threads_serve_several_clients_and_end_in_order(start_server: Start, transport: str) -> None:
+    port = free_port()
+    worker = ("--config", "ws/gunicorn_config.py", "--worker-class", "gthread", "app.main:app_instance")
+    arguments = (*worker, "-b", f"127.0.0.1:{port}")
+    server = start_server(arguments=arguments, port=port, ASYNC_MODE="threading", DEMO_PACE="40")
+    clients = [ChatClient(server.url, transport=transport) for _ in range(3)]
+    assert all(client.ask("hello")["state"] == "complete" for client in clients)
+    turn_id = clients[0].say("What is this?")
+    clients[0].wait_for_pieces(turn_id, 2)
+    assert clients[1].call("user_message", {"text": "hello"})["ok"]
+    tell(server, signal.SIGTERM)
+    assert clients[0].finished(turn_id)["state"] == "complete"
+    assert server.process is not None
+    server.process.wait(PATIENCE)
+    assert "Traceback" not in server.log
+
+
 def test_a_reload_keeps_both_ports_and_takes_the_settings_of_now(tmp_path: Path) -> None:
     fe_port = free_port()
-    server = RunningServer({"DATA_DIR": "data", "DEMO_PACE": "0"}, folder=tmp_path)
+    server = RunningServer({"DEMO_PACE": "0"}, folder=tmp_path)
     settings = tmp_path / ".env"
-    settings.write_text(f"PORT={server.port}\nFE_PORT={fe_port}\nMAX_TEXT=100\n")
+    right = f"PORT={server.port}\nFE_PORT={fe_port}\nMAX_TEXT=100\n"
+    settings.write_text(right)
     server.start()
     try:
         first = server.worker_pid()
-        settings.write_text(settings.read_text() + "MAX_TEXT=wrong\n")
-        tell(server, signal.SIGHUP)
-        wait_until(lambda: "Nothing is loaded anew" in server.log, "a mistake is refused")
-        assert "MAX_TEXT: write characters" in server.log
-        settings.write_text(settings.read_text().replace("wrong", "200"))
+        for wrong in ("MAX_TEXT=wrong", "ASYNC_MODE=threading", "DATA_DIR=/dev/null/no", f"FE_PORT={free_port()}"):
+            refusals = server.log.count("Nothing is loaded anew")
+            settings.write_text(f"{right}{wrong}\n")
+            tell(server, signal.SIGHUP)
+            wait_until(lambda before=refusals: server.log.count("Nothing is loaded anew") > before, wrong)
+        assert server.status("/readyz") == 200
+        settings.write_text(right.replace("100", "200"))
         tell(server, signal.SIGHUP)
         wait_until(lambda: server.worker_pid() != first and server.log.count("Chat page") == 4, "a new worker serves")
         for port in (server.port, fe_port):

@@ -89,6 +89,19 @@ def test_a_turn_that_was_told_to_stop_does_not_start(journal: Journal) -> None:
     assert journal.start(turn.id, 20) is TurnState.STOPPED
 
 
+def test_what_is_to_stop_and_what_is_not_done_is_known(journal: Journal) -> None:
+    assert journal.oldest_unfinished(ME.conversation) is None
+    first, second = accept(journal, "a"), accept(journal, "b")
+    assert journal.oldest_unfinished(ME.conversation) == first
+    assert journal.stop_requests() == []
+    journal.request_stop(second.id, 15)
+    assert journal.stop_requests() == [second.id]
+    journal.finish(replace(first, state=TurnState.STOPPED, finished_at=30))
+    assert journal.oldest_unfinished(ME.conversation).id == second.id  # type: ignore[union-attr]
+    journal.finish(replace(second, state=TurnState.STOPPED, finished_at=31))
+    assert journal.stop_requests() == []
+
+
 def test_a_turn_waits_for_the_earlier_ones_of_its_conversation(journal: Journal) -> None:
     first, second = accept(journal, "a"), accept(journal, "b")
     assert journal.start(second.id, 20) is TurnState.QUEUED
@@ -124,9 +137,9 @@ def test_somebody_elses_conversation_takes_no_messages(journal: Journal) -> None
 def test_turns_are_read_back_to_front_in_pages(journal: Journal) -> None:
     for name in "abcde":
         answered(journal, name)
-    last, more = journal.turns(ME.conversation, before=None, limit=2, max_chars=10_000)
+    last, more = journal.turns(ME.conversation, before=None, limit=2, max_bytes=10_000)
     assert ([turn.client_id for turn in last], more) == (["d", "e"], True)
-    first, more = journal.turns(ME.conversation, before=last[0].id, limit=3, max_chars=10_000)
+    first, more = journal.turns(ME.conversation, before=last[0].id, limit=3, max_bytes=10_000)
     assert ([turn.client_id for turn in first], more) == (["a", "b", "c"], False)
 
 
@@ -181,10 +194,17 @@ def test_history_leaves_out_the_oldest_when_it_is_too_long(sql: SqlJournal) -> N
 def test_a_page_is_shorter_when_its_texts_are_long_but_never_empty(sql: SqlJournal) -> None:
     for name in "abc":
         answered(sql, name, "x" * 90)
-    turns, more = sql.turns(ME.conversation, limit=10, max_chars=250)
+    turns, more = sql.turns(ME.conversation, limit=10, max_bytes=250)
     assert ([turn.client_id for turn in turns], more) == (["b", "c"], True)
-    turns, more = sql.turns(ME.conversation, limit=10, max_chars=5)
+    turns, more = sql.turns(ME.conversation, limit=10, max_bytes=5)
     assert ([turn.client_id for turn in turns], more) == (["c"], True)
+
+
+def test_a_page_is_bounded_in_bytes(sql: SqlJournal) -> None:
+    for name in "abc":
+        answered(sql, name, "漢" * 30)  # 100 bytes with its question
+    turns, more = sql.turns(ME.conversation, limit=10, max_bytes=250)
+    assert ([turn.client_id for turn in turns], more) == (["b", "c"], True)
 
 
 def test_the_database_itself_allows_one_running_turn_of_a_conversation(sql: SqlJournal, database: Database) -> None:
@@ -279,4 +299,4 @@ def test_a_journal_that_cannot_be_written_says_so_and_stays_readable(tmp_path: P
         # Longer than what the file's pages still have room for.
         sql.accept(ME, UserMessage("x" * 100_000, "b"), "id-b", now=10)
     assert refused.value.transient is False
-    assert sql.turns(ME.conversation, limit=10, max_chars=1000) == ([kept], False)
+    assert sql.turns(ME.conversation, limit=10, max_bytes=1000) == ([kept], False)

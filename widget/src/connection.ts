@@ -7,10 +7,11 @@ import type { ServerEvent } from "./conversation";
 import type { Piece, ServerMessage, Session, TurnFinished, TurnStarted, TurnStatus, WireError } from "./wire";
 
 const ANSWER_MS = 10_000;
-const PROBE_MS = 5_000;
+const PROBE_MS = 10_000;
 /** An attempt to connect that is younger is left alone. */
 const YOUNG_MS = 3_000;
-const SESSION_MS = 15_000;
+/** A long conversation may take its time on a slow line. */
+const SESSION_MS = 45_000;
 const STEADY_MS = 10_000;
 const MAX_DELAY_MS = 30_000;
 
