@@ -17,7 +17,8 @@ run: .venv/run.stamp
 test: .venv/dev.stamp
 	@exec .venv/bin/python -m pytest $(ARGS)
 
-# The long fault campaign: 1,000 cuts and 100 kills in at most 30 minutes. `make faults ARGS="--seed 7 --kills 10"`.
+# The long fault campaign: 1,000 cuts, 100 kills and 20 orderly ends in at most 30 minutes.
+# `make faults ARGS="--seed 7 --kills 10"`.
 faults: .venv/dev.stamp
 	@exec .venv/bin/python -m tests.faults $(ARGS)
 

@@ -1,4 +1,4 @@
-"""The long campaign: `python -m tests.faults --cuts 1000 --kills 100 --minutes 30 --seed N` (`make faults`)."""
+"""The long campaign, `make faults`: `python -m tests.faults --cuts 1000 --kills 100 --minutes 30 --seed N`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--cuts", type=int, default=1000, help="at least so many connections are cut")
     parser.add_argument("--kills", type=int, default=100, help="kill -9, in turn of the worker and the whole server")
+    parser.add_argument("--ends", type=int, default=20, help="orderly ends, in turn SIGTERM and SIGHUP")
+    parser.add_argument("--slow", type=int, default=10, help="at least so many clients are let go for not reading")
     parser.add_argument("--minutes", type=float, default=30, help="the longest that it takes")
     parser.add_argument("--visitors", type=int, default=8, help="at a time")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="by default a new one")
@@ -31,16 +33,19 @@ def main() -> int:
     seconds = max(options.minutes * 60 - SETTLES, options.minutes * 30)
     habit = Habit(settling=SETTLES)
     plan = Plan(
-        options.seed, options.cuts, options.kills, seconds, options.visitors, longest_freeze=FREEZE, habit=habit
-    )
+        options.seed, options.cuts, options.kills, options.ends, options.slow, seconds, options.visitors,
+        longest_freeze=FREEZE, habit=habit,
+    )  # fmt: skip
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chat-faults-") as folder:
         campaign = Campaign(plan, Path(folder), lambda line: print(_stamp(begun), line, flush=True))
         totals = campaign.run()
     print(totals.table())
-    counts = totals.counts
-    print(_stamp(begun), f"{counts['cuts']} cuts of {plan.cuts}, {counts['kills']} kills of {plan.kills}")
-    return int(bool(totals.faults) or counts["cuts"] < plan.cuts or counts["kills"] < plan.kills)
+    asked_for = {
+        "cuts": plan.cuts, "kills": plan.kills, "orderly ends": plan.ends, "slow clients let go": plan.slow,
+    }  # fmt: skip
+    print(_stamp(begun), ", ".join(f"{totals.counts[what]} {what} of {least}" for what, least in asked_for.items()))
+    return int(bool(totals.faults) or any(totals.counts[what] < least for what, least in asked_for.items()))
 
 
 def _stamp(begun: float) -> str:

@@ -7,42 +7,51 @@ the millisecond is the machine's. So a seed brings back the kind of trouble, and
 from __future__ import annotations
 
 import contextlib
+import random
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.faults.ends import ADMIN_TOKEN, DRAIN, Ends
 from tests.faults.evidence import Promise
+from tests.faults.messages import Shorthand
 from tests.faults.proxy import Proxy
-from tests.faults.tab import FINAL
+from tests.faults.shown import FINAL
 from tests.faults.totals import Totals
-from tests.faults.verdict import Kill, Verdict, journal
-from tests.faults.visitor import Habit, Stuck, Visitor
-from tests.faults.weather import Weather
-from tests.running_server import RunningServer, quiet_port, wait_until
+from tests.faults.verdict import Verdict, journal
+from tests.faults.visitor import Doors, Habit, Stuck, Visitor
+from tests.faults.weather import Gaps, Weather
+from tests.running_server import RunningServer, quiet_port
 from tests.wire.openai_server import OpenAIServer
 
 ENOUGH_FAULTS = 20
 SPEAKS_EVERY = 15.0
-DYING = 500
-"""Milliseconds in which whoever was killed may still accept a turn; those who come after need longer to start."""
+TRACEBACK = r"Traceback \(most recent call last\):"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`cuts` and `kills` are reached, or `seconds` are over: whichever comes first. `visitors` at a time."""
+    """All numbers are reached, or `seconds` are over: whichever comes first.
+
+    `ends`: orderly ones. `slow`: clients that are let go because they do not read. `visitors` at a time, the first
+    of them with large answers.
+    """
 
     seed: int
     cuts: int
     kills: int
+    ends: int
+    slow: int
     seconds: float
     visitors: int = 8
     between_kills: tuple[float, float] = (3.0, 9.0)
+    between_ends: tuple[float, float] = (10.0, 25.0)
     longest_freeze: float = 12.0
     habit: Habit = field(default_factory=Habit)
 
@@ -56,18 +65,20 @@ class Campaign:
         self._data = data
         self._say = say
         self._weather = Weather(plan.seed, plan.longest_freeze)
-        self._kills: list[Kill] = []
         self._over = threading.Event()
 
     def run(self) -> Totals:
         """Everything from the first start to the last judgement."""
         with ExitStack() as stack:
             upstream = stack.enter_context(OpenAIServer())
+            upstream.directives = Shorthand()
             self._asked = Asked(upstream)
             self._server = RunningServer(settings(self._data, upstream), port=quiet_port())
             stack.callback(self._server.stop)
             self._server.start()
+            self._ends = Ends(self._server)
             self._proxy = stack.enter_context(Proxy(self._server.port, self._weather.fault))
+            self._drowsy = stack.enter_context(Proxy(self._server.port, self._weather.drowsy))
             visitors = [threading.Thread(target=self._visit_on, args=(slot,)) for slot in range(self._plan.visitors)]
             for thread in visitors:
                 thread.start()
@@ -87,64 +98,64 @@ class Campaign:
             name = f"v{slot}.{number}"
             number += 1
             draw = self._weather.visitor(name)
-            visitor = Visitor(name, self._proxy.url, self._server.url, draw, self._plan.habit)
+            habit = self._plan.habit if slot else self._plan.habit.heavy
+            first = self._proxy.url if slot else self._drowsy.url
+            visitor = Visitor(name, Doors(first, self._proxy.url, self._server.url), draw, habit)
             with contextlib.suppress(Stuck):  # That is among the faults.
                 visitor.visit()
             self._judge(visitor)
 
     def _judge(self, visitor: Visitor) -> None:
         kept = journal(self._data, "client_id LIKE ?", (f"{visitor.name}-m%",))
-        for line in self.totals.add(Verdict(visitor, kept, self._asked.times(), tuple(self._kills))):
+        for line in self.totals.add(Verdict(visitor, kept, self._asked.times(), tuple(self._ends.done))):
             self._say(line)
 
     def _trouble(self) -> None:
-        ends = time.monotonic() + self._plan.seconds
-        kill_gaps = self._weather.gaps("kills", *self._plan.between_kills)
-        door_gaps = self._weather.gaps("closed doors", 5, 25)
-        kill_at, door_at = time.monotonic() + kill_gaps.next(), time.monotonic() + door_gaps.next()
-        victims, speak_at = self._victims(), time.monotonic() + SPEAKS_EVERY
-        while not self._enough() and (now := time.monotonic()) < ends and not self._over.wait(0.02):
-            if now >= kill_at and len(self._kills) < self._plan.kills:
-                next(victims)
-                kill_at = time.monotonic() + kill_gaps.next()
-            if now >= door_at:
-                self._proxy.refuse(min(2.0, self._plan.longest_freeze))
-                door_at = now + door_gaps.next()
-            if now >= speak_at:
-                self._count()
-                self._say(self.totals.line())
-                speak_at = now + SPEAKS_EVERY
+        until = time.monotonic() + self._plan.seconds
+        troubles = [
+            Trouble(self._weather.gaps("kills", *self._plan.between_kills), self._kill),
+            Trouble(self._weather.gaps("orderly ends", *self._plan.between_ends), self._ask),
+            Trouble(self._weather.gaps("closed doors", 5, 25), self._close_doors),
+            Trouble(Gaps(random.Random(), 1, 1), self._count),
+            Trouble(Gaps(random.Random(), SPEAKS_EVERY, SPEAKS_EVERY), lambda: self._say(self.totals.line())),
+        ]
+        while not self._enough() and time.monotonic() < until and not self._over.wait(0.02):
+            for trouble in troubles:
+                trouble.look()
 
     def _enough(self) -> bool:
-        done = self._proxy.cuts >= self._plan.cuts and len(self._kills) >= self._plan.kills
-        return done or len(self.totals.faults) >= ENOUGH_FAULTS
+        plan, counts = self._plan, self.totals.counts
+        done = self._ends.kills >= plan.kills and self._ends.asked >= plan.ends and self._cuts >= plan.cuts
+        return (done and counts["slow clients let go"] >= plan.slow) or len(self.totals.faults) >= ENOUGH_FAULTS
 
-    def _victims(self) -> Iterator[None]:
-        while True:
-            dead = self._server.worker_pid()
-            self._server.kill_worker()
-            self._note("worker")
-            wait_until(partial(self._replaced, dead), "a new worker serves")
-            yield
-            self._server.kill()
-            self._note("server")
-            self._server.start()
-            yield
+    @property
+    def _cuts(self) -> int:
+        return self._proxy.cuts + self._drowsy.cuts
 
-    def _note(self, victim: str) -> None:
-        self._kills.append(Kill(victim, time.monotonic(), time.time_ns() // 1_000_000 + DYING))
+    def _kill(self) -> None:
+        if self._ends.kills < self._plan.kills:
+            self._ends.kill()
 
-    def _replaced(self, dead: int) -> bool:
-        return self._server.worker_pid() != dead and self._server.status("/readyz") == 200
+    def _ask(self) -> None:
+        if self._ends.asked < self._plan.ends:
+            self._ends.ask()
+
+    def _close_doors(self) -> None:
+        self._proxy.refuse(min(2.0, self._plan.longest_freeze))
 
     def _count(self) -> None:
-        counts = self.totals.counts
-        counts["cuts"], counts["kills"] = self._proxy.cuts, len(self._kills)
-        for victim in ("worker", "server"):
-            counts[f"kills of the {victim}"] = sum(kill.victim == victim for kill in self._kills)
-        for what, times in self._proxy.done.items():
+        counts, ends = self.totals.counts, self._ends
+        counts["cuts"], counts["kills"], counts["orderly ends"] = self._cuts, ends.kills, ends.asked
+        for kind, times in Counter(end.kind for end in ends.done).items():
+            counts[f"ends: {kind}"] = times
+        for what, times in (self._proxy.done + self._drowsy.done).items():
             counts[f"proxy: {what}"] = times
-        counts["tracebacks in the server's log"] = self._server.log.count("Traceback")
+        counts["slow clients let go"] = ends.slow_clients()
+        self.totals.slowest_end = ends.slowest
+        log = self._server.log
+        counts["tracebacks in the server's log"] = len(re.findall(TRACEBACK, log))
+        for raised, times in Counter(re.findall(rf"{TRACEBACK}\n(?:[ \t].*\n)+(.*)", log)).items():
+            counts[f"tracebacks: {raised}"] = times
 
     def _judge_journal(self) -> None:
         turns = journal(self._data)
@@ -161,8 +172,22 @@ def settings(data: Path, upstream: OpenAIServer) -> dict[str, str]:
     """Of a server whose assistant is the double."""
     return {
         "DATA_DIR": str(data), "ASSISTANT": "chat", "CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-any",
-        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_BASE_URL": upstream.base_url, "DRAIN_SECONDS": str(DRAIN), "ADMIN_TOKEN": ADMIN_TOKEN,
     }  # fmt: skip
+
+
+class Trouble:
+    """Something that happens again and again. `look` from one thread; the gap begins when it is over."""
+
+    def __init__(self, gaps: Gaps, happen: Callable[[], None]) -> None:
+        self._gaps = gaps
+        self._happen = happen
+        self._due = time.monotonic() + gaps.next()
+
+    def look(self) -> None:
+        if time.monotonic() >= self._due:
+            self._happen()
+            self._due = time.monotonic() + self._gaps.next()
 
 
 class Asked:

@@ -19,6 +19,7 @@ class Promise(StrEnum):
     ONCE = "messages answered twice or not at all"
     ENDS = "turns without exactly one final state"
     PREFIX = "interrupted turns of which too much is missing"
+    STOPS = "stops that stopped nothing, or what they should not"
     MANNERS = "other breaches of the protocol"
 
 
@@ -47,6 +48,15 @@ class Receipt:
     duplicate: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A stop that was sent, or acknowledged with a `state`. `at`: milliseconds since 1970. `turn_id` None: of any."""
+
+    at: int
+    turn_id: str | None
+    state: str | None = None
+
+
 class Evidence:
     """Of one conversation; its tabs write from threads of their own. `faults`: promises broken."""
 
@@ -55,6 +65,8 @@ class Evidence:
         self.counts: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.receipts: list[Receipt] = []
+        self.stops: list[Stopping] = []
+        self.stop_answers: list[Stopping] = []
         self.shown: dict[str, list[Mark]] = {}
         self._pieces: dict[tuple[str, int], str] = {}
         self._messages: dict[str, Message] = {}
@@ -78,6 +90,17 @@ class Evidence:
         with self._lock:
             return next((one.turn_id for one in self.receipts if one.client_id == message.client_id), None)
 
+    def stop_sent(self, turn_id: str | None) -> None:
+        """To be told before it is sent."""
+        with self._lock:
+            self.stops.append(Stopping(now(), turn_id))
+            self.counts["stops by turn_id" if turn_id else "stops without turn_id"] += 1
+
+    def stop_answered(self, turn_id: str | None, state: str) -> None:
+        with self._lock:
+            self.stop_answers.append(Stopping(now(), turn_id, state))
+            self.counts[f"stops acknowledged: {state}"] += 1
+
     def piece(self, tab: str, turn_id: str, seq: int, text: str) -> None:
         """A piece came in, for the first time or again."""
         with self._lock:
@@ -90,3 +113,8 @@ class Evidence:
         """What a tab shows of a turn has changed."""
         with self._lock:
             self.shown.setdefault(turn_id, []).append(Mark(time.monotonic(), tab, seq, text))
+
+
+def now() -> int:
+    """Milliseconds since 1970, as the journal counts them."""
+    return time.time_ns() // 1_000_000

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-MOST_LONG = 4
-"""Of a conversation: more would not fit into one `session`, and the last tab would have to ask for its history."""
+from tests.wire.directives import Directives
+from tests.wire.scenario import Scenario
+
+BULK = 7000
+"""Words of an answer of some 130,000 characters; it comes within a second."""
 KINDS = ("blink", "steady", "steady", "steady", "bursts", "long")
 WORDS = ("alpha", "beta", "γάμμα", "Ünïcödé", "emoji 🙂", "line\n", "**bold**", "tail")
 
@@ -31,9 +35,23 @@ class Pace:
 
 def message(client_id: str, pace: Pace) -> Message:
     """A message that is answered at this pace with words that no other answer has."""
-    answer = " ".join(f"{client_id}/{number} {WORDS[number % len(WORDS)]}" for number in range(pace.words))
-    directives = f"[[say={answer}]] [[deltas={pace.deltas}]] [[delay={pace.delay}]]"
+    answer = words(client_id, pace.words)
+    say = f"{client_id} x {pace.words}" if pace.words >= BULK else answer
+    directives = f"[[say={say}]] [[deltas={pace.deltas}]] [[delay={pace.delay}]]"
     return Message(client_id, f"{client_id} {directives}", answer)
+
+
+def words(client_id: str, count: int) -> str:
+    return " ".join(f"{client_id}/{number} {WORDS[number % len(WORDS)]}" for number in range(count))
+
+
+class Shorthand(Directives):
+    """For the double: `[[say=v0.1-m2 x 7000]]` says what `words` gives, for answers longer than a message may be."""
+
+    def applied(self, text: str, base: Scenario) -> Scenario:
+        scenario = super().applied(text, base)
+        found = re.fullmatch(r"(\S+) x (\d+)", scenario.say or "")
+        return replace(scenario, say=words(found[1], int(found[2]))) if found else scenario
 
 
 @dataclass
@@ -44,13 +62,11 @@ class Paces:
     longest: float = 5.0
     """Seconds that an answer takes at most, about."""
     kinds: tuple[str, ...] = KINDS
-    _long: int = 0
 
     def next(self) -> Pace:
         kind = self.draw.choice(self.kinds)
-        if kind == "long":
-            self._long += 1
-            kind = kind if self._long <= MOST_LONG else "steady"
+        if kind == "bulk":
+            return Pace(deltas=30, delay=0.012, words=BULK)
         if kind == "few":
             return Pace(deltas=6, delay=0.08, words=12)
         if kind == "blink":

@@ -172,7 +172,8 @@ class Link:
         self._at = -1
         self._done[fault.kind] += 1
         if fault.kind != "freeze":
-            self._done[f"{fault.side}, {'in a frame' if fault.extra else 'between frames'}"] += 1
+            kind = "websocket" if self.borders["up"].framed else "polling"
+            self._done[f"{kind}, {fault.side}, {'inside' if fault.extra else 'on a border'}"] += 1
             raise Severed
         await asyncio.sleep(fault.seconds)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.faults.evidence import Evidence, Promise
 
+FINAL = ("complete", "stopped", "failed", "interrupted", "truncated")
+
 
 class Shown:
     """`state` is None until the turn has ended."""

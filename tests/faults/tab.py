@@ -5,20 +5,27 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tests.faults.connection import Answer, Connection, Event, Lost
+from tests.faults.by_polling import ByPolling
+from tests.faults.by_websocket import ByWebsocket
+from tests.faults.connection import Answer, Connect, Connection, Event, Lost
 from tests.faults.evidence import Evidence, Promise
 from tests.faults.outbox import AGAIN_LATER, Outbox
-from tests.faults.shown import Shown
+from tests.faults.shown import FINAL, Shown
+from tests.faults.stops import Stops
 
 LISTEN = 0.05
 FORGETS = 0.3
 ASKS = 0.004
 """How likely a tab is to claim fewer pieces than it has when it connects, and to ask for some again at any moment."""
-FINAL = ("complete", "stopped", "failed", "interrupted", "truncated")
+GREED = 6
+"""Whole answers that a greedy tab asks for at once."""
+TRANSPORTS: dict[str, Connect] = {"websocket": ByWebsocket, "polling": ByPolling}
 
 
 @dataclass
@@ -39,12 +46,16 @@ class Patience:
 class Tab:
     """Runs in a thread of its own until `close`. `draw` decides how long it waits between two connections."""
 
-    def __init__(self, name: str, url: str, ticket: Ticket, evidence: Evidence, patience: Patience) -> None:
+    def __init__(
+        self, name: str, url: str, ticket: Ticket, evidence: Evidence, patience: Patience, transport: str = "websocket"
+    ) -> None:
         self.name = name
         self.turns: dict[str, Shown] = {}
         self.outbox = Outbox(evidence, patience.acknowledgement)
+        self.stops = Stops(evidence, patience.acknowledgement)
         self.ready = threading.Event()
         self._url = url
+        self._transport = transport
         self._ticket = ticket
         self._evidence = evidence
         self._patience = patience
@@ -53,7 +64,9 @@ class Tab:
         self._connection: Connection
         self._greeted = False
         self._awaited: Shown | None = None
-        self._resumes: dict[int, Shown] = {}
+        self._asked: dict[int, Callable[[dict[str, Any]], None]] = {}
+        self._reads_back = True
+        self._wanted: deque[str] = deque()
         self._events: dict[str, Callable[[dict[str, Any]], None]] = {
             "session": self._session,
             "turn_started": self._heard,
@@ -70,6 +83,14 @@ class Tab:
         shown = self.turns.get(turn_id)
         return shown is not None and shown.state is not None
 
+    @property
+    def settled(self) -> bool:
+        return self.outbox.empty and self.stops.empty
+
+    def want_again(self, turn_id: str) -> None:
+        """Have it ask for a whole answer, several times at once, whatever it has of it. From any thread."""
+        self._wanted.append(turn_id)
+
     def close(self) -> None:
         self._closing.set()
         self._thread.join(20)
@@ -77,8 +98,8 @@ class Tab:
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                self._connection = Connection(self._url, self._auth())
-                self._evidence.count("connections")
+                self._connection = TRANSPORTS[self._transport](self._url, self._auth())
+                self._evidence.count(f"connections by {self._transport}")
                 self._live()
             except Lost:
                 self._closing.wait(self._draw.uniform(0.02, 0.4))
@@ -88,18 +109,20 @@ class Tab:
 
     def _live(self) -> None:
         self._greeted = False
-        self._resumes.clear()
+        self._asked.clear()
         for shown in self.turns.values():
             shown.asked_at = None
         while not self._closing.is_set():
             packet = self._connection.receive(LISTEN)
-            if isinstance(packet, Event):
-                self._events.get(packet.name, lambda _payload: None)(packet.payload)
+            if isinstance(packet, Event) and packet.name in self._events:
+                self._events[packet.name](packet.payload)
             elif isinstance(packet, Answer):
                 self._answered(packet)
             if self._greeted:
                 self._ask_what_is_missing()
+                self._ask_again()
                 self.outbox.send_due(self._connection.emit)
+                self.stops.send_due(self._connection.emit, self._connection.close)
         self._connection.close()
 
     def _auth(self) -> dict[str, Any]:
@@ -115,20 +138,40 @@ class Tab:
         self._ticket.token = session["token"]
         if self._awaited is not None and "resumed" in session:
             self._catch_up(self._awaited, session["resumed"])
-        for turn in session["turns"]:
-            shown = self._shown(turn["turn_id"])
-            if turn["state"] in FINAL:
-                shown.finish(turn["state"], turn["answer"])
+        self._page(session["turns"], more=session["more"])
         if running := session["running"]:
             self._shown(running["turn_id"]).replace(running["text"], running["seq"])
         self.outbox.reconnected()
+        self.stops.reconnected()
         self._greeted = True
         self.ready.set()
+
+    def _page(self, turns: list[dict[str, Any]], *, more: bool) -> None:
+        """The turns of `session` or a page of `history`. Once one is new, all older ones are asked for."""
+        known = all(self.ended(turn["turn_id"]) for turn in turns)
+        for turn in turns:
+            shown = self._shown(turn["turn_id"])
+            if turn["state"] in FINAL:
+                shown.finish(turn["state"], turn["answer"])
+        self._reads_back = more and (self._reads_back or not known)
+        if self._reads_back:
+            self._evidence.count("pages of history")
+            asked = {"before": turns[0]["turn_id"], "limit": self._draw.randint(1, 5)}
+            self._asked[self._connection.emit("history", asked)] = self._older
+
+    def _older(self, answer: dict[str, Any]) -> None:
+        if answer["ok"]:
+            self._page(answer["turns"], more=answer["more"])
+        else:
+            self._evidence.fault(Promise.MANNERS, f"{self.name} cannot read its history: {answer['error']}")
 
     def _heard(self, payload: dict[str, Any]) -> None:
         self._shown(payload["turn_id"])
 
     def _piece(self, piece: dict[str, Any]) -> None:
+        if piece["turn_id"] in self.stops.ended:
+            late = f"{self.name} got piece {piece['seq']} behind the acknowledgement of its stop"
+            self._evidence.fault(Promise.STOPS, f"turn {piece['turn_id']}: {late}")
         self._shown(piece["turn_id"]).piece(piece["seq"], piece["text"])
 
     def _finished(self, finished: dict[str, Any]) -> None:
@@ -149,8 +192,9 @@ class Tab:
         return shown
 
     def _answered(self, answer: Answer) -> None:
-        if answer.number in self._resumes:
-            self._catch_up(self._resumes.pop(answer.number), answer.payload)
+        if take := self._asked.pop(answer.number, None):
+            return take(answer.payload)
+        if self.stops.acknowledged(answer.number, answer.payload):
             return
         repeated = self.outbox.acknowledged(answer.number, answer.payload)
         if repeated and repeated not in self.turns:
@@ -188,6 +232,12 @@ class Tab:
             elif shown.seq >= 0 and self._draw.random() < ASKS:
                 self._resume(shown, self._remembered(shown, 1.0))
 
+    def _ask_again(self) -> None:
+        while self._wanted:
+            shown = self._shown(self._wanted.popleft())
+            for _ in range(GREED):
+                self._resume(shown, -1)
+
     def _remembered(self, shown: Shown, forgets: float) -> int:
         """The last piece that the tab says it has: less than the truth now and then, so that pieces come twice."""
         return self._draw.randint(-1, shown.seq) if self._draw.random() < forgets else shown.seq
@@ -196,4 +246,5 @@ class Tab:
         self._evidence.count("resumes")
         shown.asked_at = time.monotonic()
         after_seq = shown.seq if after is None else after
-        self._resumes[self._connection.emit("resume", {"turn_id": shown.turn_id, "after_seq": after_seq})] = shown
+        asked = self._connection.emit("resume", {"turn_id": shown.turn_id, "after_seq": after_seq})
+        self._asked[asked] = partial(self._catch_up, shown)

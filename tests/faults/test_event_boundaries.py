@@ -13,7 +13,7 @@ import pytest
 from tests.faults.campaign import Asked, settings
 from tests.faults.proxy import Fault, Proxy, Side
 from tests.faults.verdict import Verdict, journal
-from tests.faults.visitor import Habit, Visitor
+from tests.faults.visitor import Doors, Habit, Visitor
 from tests.running_server import RunningServer
 from tests.wire.openai_server import OpenAIServer
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 AT_ONCE = 6
 TRIES = 3
 """Two deltas that come at once make one piece, and then the last borders are not reached."""
-HABIT = Habit(messages=1, tabs=1, kinds=("few",), manners=("good",))
+HABIT = Habit(messages=1, tabs=1, kinds=("few",), manners=("good",), stopping=0, transports=("websocket",))
 
 Run = Callable[[str, Fault | None], Proxy]
 
@@ -35,7 +35,8 @@ def run(upstream: OpenAIServer, tmp_path: Path) -> Iterator[Run]:
 
     def run_once(name: str, fault: Fault | None) -> Proxy:
         with Proxy(server.port, lambda number: None if number else fault) as proxy:
-            visitor = Visitor(name, proxy.url, server.url, random.Random(name), HABIT)
+            doors = Doors(proxy.url, proxy.url, server.url)
+            visitor = Visitor(name, doors, random.Random(name), HABIT)
             visitor.visit()
         verdict = Verdict(visitor, journal(tmp_path, "client_id LIKE ?", (f"{name}-m%",)), asked.times(), ())
         assert not verdict.faults()

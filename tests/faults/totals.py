@@ -17,6 +17,7 @@ class Totals:
         self.counts: Counter[str] = Counter()
         self.faults: list[Fault] = []
         self.longest_missing = 0.0
+        self.slowest_end = 0.0
         self._lock = threading.Lock()
 
     def add(self, verdict: Verdict) -> list[str]:
@@ -35,13 +36,17 @@ class Totals:
 
     def line(self) -> str:
         """The state of things, in one line."""
-        names = ("cuts", "kills", "visitors", "turns", "complete", "interrupted")
+        names = (
+            "cuts", "kills", "orderly ends", "slow clients let go",
+            "visitors", "turns", "complete", "interrupted", "stopped",
+        )  # fmt: skip
         return ", ".join(f"{self.counts[name]} {name}" for name in names) + f", {len(self.faults)} promises broken"
 
     def table(self) -> str:
         """Everything that was counted, and every fault with the seed."""
         rows = [f"{count:>10,}  {name}" for name, count in sorted(self.counts.items())]
         rows.append(f"{self.longest_missing:>9.2f}s  longest missing before a kill")
+        rows.append(f"{self.slowest_end:>9.2f}s  slowest orderly end, until another serves and the old one has gone")
         broken = Counter(fault.promise for fault in self.faults)
         rows += [f"{broken[promise]:>10,}  {promise.upper()}" for promise in Promise]
         return "\n".join([f"seed {self.seed}", *rows, *map(self._said, self.faults)])

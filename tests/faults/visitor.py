@@ -6,15 +6,18 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tests.faults.evidence import Evidence, Promise
 from tests.faults.messages import KINDS, Message, Paces, message
 from tests.faults.outbox import Post
+from tests.faults.stops import Stop
 from tests.faults.tab import Patience, Tab, Ticket
 
 MANNERS = ("good", "good", "good", "twice at once", "twice after", "reordered", "two tabs")
+STOPS = ("by id", "by id", "without id", "waiting", "twice", "before a cut")
+TRANSPORTS = ("websocket", "websocket", "websocket", "polling")
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,37 @@ class Habit:
     kinds: tuple[str, ...] = KINDS
     """Of answers."""
     manners: tuple[str, ...] = MANNERS
+    stopping: float = 0.3
+    """How likely a message is followed by a stop."""
+    transports: tuple[str, ...] = TRANSPORTS
+    greedy: bool = False
+    """Its tabs ask for whole answers again and again."""
     patience: Patience = field(default_factory=Patience)
+
+    @property
+    def heavy(self) -> Habit:
+        """The same visitor with answers so large that a tab which does not read them is let go."""
+        return replace(self, messages=max(self.messages, 3), tabs=3, kinds=("bulk",), stopping=0.1, greedy=True)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Addresses: of a visitor's first tab, of its others, and of the server itself for the last one."""
+
+    first: str
+    others: str
+    straight: str
 
 
 class Visitor:
-    """`draw` decides everything that it does. `url`: where its tabs connect; `straight`: the server itself."""
+    """`draw` decides everything that it does."""
 
-    def __init__(self, name: str, url: str, straight: str, draw: random.Random, habit: Habit) -> None:
+    def __init__(self, name: str, doors: Doors, draw: random.Random, habit: Habit) -> None:
         self.name = name
         self.evidence = Evidence(name)
         self.messages: list[Message] = []
         self.tabs: list[Tab] = []
-        self._url = url
-        self._straight = straight
+        self._doors = doors
         self._draw = draw
         self._habit = habit
         self._paces = Paces(draw, habit.longest, habit.kinds)
@@ -51,13 +72,13 @@ class Visitor:
     def visit(self) -> None:
         """Say everything, and wait until every tab, and one that was opened last, shows every end."""
         try:
-            self._open(self._url)
+            self._open(self._doors.first)
             for _ in range(self._draw.randint(1, self._habit.tabs) - 1):
-                self._open(self._url)
+                self._open(self._doors.others)
             for _ in range(self._draw.randint(1, self._habit.messages)):
                 self._say()
             self._settle()
-            self._open(self._straight)
+            self._open(self._doors.straight)
             self._settle()
         finally:
             for tab in self.tabs:
@@ -67,7 +88,8 @@ class Visitor:
         return self.evidence.turn_of(one)
 
     def _open(self, url: str) -> None:
-        tab = Tab(f"{self.name} tab {len(self.tabs)}", url, self._ticket, self.evidence, self._habit.patience)
+        name, transport = f"{self.name} tab {len(self.tabs)}", self._draw.choice(self._habit.transports)
+        tab = Tab(name, url, self._ticket, self.evidence, self._habit.patience, transport)
         self.tabs.append(tab)
         self._wait(tab.ready.is_set, f"{tab.name} has its session")
 
@@ -88,10 +110,29 @@ class Visitor:
         else:
             tab.outbox.give(Post(one))
             other.outbox.give(Post(one))
+        if self._draw.random() < self._habit.stopping:
+            self._stop(one)
         if self._draw.random() < 0.6:
             self._wait(lambda: self._ended(one), f"{one.client_id} ends")
         else:
             self._pause.wait(self._draw.uniform(0, 1.5))
+        if self._habit.greedy and (turn_id := self.turn_of(one)):
+            for each in self.tabs:
+                each.want_again(turn_id)
+
+    def _stop(self, one: Message) -> None:
+        kind, due = self._draw.choice(STOPS), time.monotonic() + 2 * self._draw.random() ** 2
+        self.evidence.count(f"stop: {kind}")
+        tab, other = self._draw.choice(self.tabs), self._draw.choice(self.tabs)
+        if kind == "waiting":
+            later = self._next_message()
+            tab.outbox.give(Post(later))
+            other.stops.give(Stop(later))
+        elif kind == "twice":
+            tab.stops.give(Stop(one, due))
+            other.stops.give(Stop(one, due))
+        else:
+            tab.stops.give(Stop(None if kind == "without id" else one, due, cut=kind == "before a cut"))
 
     def _next_message(self) -> Message:
         self.messages.append(message(f"{self.name}-m{len(self.messages)}", self._paces.next()))
@@ -102,7 +143,7 @@ class Visitor:
         return turn_id is not None and any(tab.ended(turn_id) for tab in self.tabs)
 
     def _settle(self) -> None:
-        self._wait(lambda: all(tab.outbox.empty for tab in self.tabs), "every message is acknowledged")
+        self._wait(lambda: all(tab.settled for tab in self.tabs), "every message and every stop is acknowledged")
         turns = {turn_id for one in self.messages if (turn_id := self.turn_of(one))}
         for tab in self.tabs:
             self._wait(partial(_all_ended, tab, turns), f"{tab.name} shows the end of every turn")

@@ -20,7 +20,16 @@ class Weather:
 
     def fault(self, number: int) -> Fault | None:
         """The plan of a proxy."""
-        draw = random.Random(f"{self._seed}, connection {number}")
+        return self._fault(random.Random(f"{self._seed}, connection {number}"))
+
+    def drowsy(self, number: int) -> Fault | None:
+        """The plan of a proxy for readers that often stop reading while they are sent a lot."""
+        draw = random.Random(f"{self._seed}, drowsy connection {number}")
+        if draw.random() < 0.4:
+            return self._fault(draw)
+        return Fault("freeze", "down", draw.randint(4, 15), 0, max(4.0, self._longest_freeze ** draw.random()))
+
+    def _fault(self, draw: random.Random) -> Fault | None:
         roll = draw.random()
         if roll < SPARED:
             return None
