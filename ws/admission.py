@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,7 +27,7 @@ OWN_FILES = 100
 class Admission:
     """`sessions`: the connected clients. `closed`: nobody else is let in."""
 
-    def __init__(self, sessions: Sized, most: int) -> None:
+    def __init__(self, sessions: Mapping[str, Any], most: int) -> None:
         self._sessions = sessions
         self._most = most
         self.closed = False
@@ -36,7 +36,21 @@ class Admission:
         """Whether this request to Engine.IO would open one session too many."""
         if not self.closed and len(self._sessions) < self._most:
             return False
-        return "sid" not in parse_qs(environ.get("QUERY_STRING", ""))
+        return not sid_of(environ)
+
+    def knows(self, environ: Mapping[str, Any]) -> bool:
+        """Whether this request names a session that there is."""
+        return sid_of(environ) in self._sessions
+
+    def has_ended(self, environ: Mapping[str, Any]) -> bool:
+        """Whether its session was closed and is only not forgotten yet; the library stumbles over those."""
+        session = self._sessions.get(sid_of(environ))
+        return session is not None and bool(session.closed)
+
+
+def sid_of(environ: Mapping[str, Any]) -> str:
+    """The Engine.IO session of a request; empty if it names none."""
+    return str(parse_qs(environ.get("QUERY_STRING", "")).get("sid", [""])[0])
 
 
 def most_clients(settings: Settings) -> int:

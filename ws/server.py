@@ -31,6 +31,7 @@ from ws.housekeeping import Strangers, keep_house
 from ws.live import MemoryReplay
 from ws.namespace import ChatNamespace
 from ws.packets import NAMESPACE, CheckedPacket, StrictJson
+from ws.transfers import Transfers
 
 
 class GreetingManager(Manager):  # type: ignore[misc]
@@ -62,7 +63,9 @@ def add_socket(
     socketio = _socketio(flask, settings, origins, manager)
     engine = socketio.server.eio
     admission = Admission(engine.sockets, make_room(most_clients(settings), settings.max_running_turns))
-    flask.wsgi_app = CheckedRequests(flask.wsgi_app, admission)  # type: ignore[method-assign]
+    transfers = Transfers()
+    flask.wsgi_app = CheckedRequests(flask.wsgi_app, admission, transfers)  # type: ignore[method-assign]
+    _spawn(socketio, transfers.watch)
     replay = MemoryReplay(settings.replay_seconds)
     listener = Emitter(partial(socketio.emit, namespace=NAMESPACE), replay, metrics)
     queue = TurnQueue(settings.max_running_turns, settings.max_waiting_turns, settings.turn_queue)

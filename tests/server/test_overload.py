@@ -15,6 +15,7 @@ import websocket
 
 from tests.chat_client import ChatClient
 from tests.running_server import RunningServer, wait_until
+from tests.server.deaf_polling import DeafPolling
 from tests.server.raw_client import RawWebsocket, request
 
 pytestmark = pytest.mark.server
@@ -47,13 +48,18 @@ def connect(server: RunningServer, token: str | None = None) -> websocket.WebSoc
     return connection
 
 
-@pytest.fixture
-def talkative(start_server: Start) -> Iterator[tuple[RunningServer, ChatClient]]:
+TEXTS = {"ascii": ("long", "hello"), "emoji": ("guide", "\U0001f600" * 1200)}
+"""Kinds of conversations that take some 200 kB: what the demo answers, and what it is asked."""
+
+
+@pytest.fixture(params=["ascii"])
+def talkative(start_server: Start, request: pytest.FixtureRequest) -> Iterator[tuple[RunningServer, ChatClient]]:
     """A server, and a client with a conversation of some 200 kB."""
-    server = start_server(DEMO_ANSWER="long", ADMIN_TOKEN=TOKEN)
+    answer, question = TEXTS[request.param]
+    server = start_server(DEMO_ANSWER=answer, ADMIN_TOKEN=TOKEN)
     with ChatClient(server.url) as client:
         for _ in range(16):
-            client.ask("hello")
+            client.ask(question)
         yield server, client
 
 
@@ -70,15 +76,31 @@ def asks_until_let_go(connection: websocket.WebSocket) -> None:
     wait_until(fails, "the server lets go of a client that does not read")
 
 
+def polls_until_let_go(server: RunningServer, token: str) -> None:
+    """The same by polling: one poll that is not read, and request after request."""
+    with DeafPolling(server, token) as deaf:
+        deaf.poll()
+        wait_until(lambda: deaf.ask() != 200, "the server lets go of a client that does not read")
+
+
+def never_reads(server: RunningServer, token: str, transport: str) -> None:
+    if transport == "polling":
+        polls_until_let_go(server, token)
+    else:
+        asks_until_let_go(connect(server, token))
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("talkative", TEXTS, indirect=True)
 def test_clients_that_never_read_cost_two_megabytes_at_most_and_are_let_go(
-    talkative: tuple[RunningServer, ChatClient],
+    talkative: tuple[RunningServer, ChatClient], transport: str
 ) -> None:
     server, client = talkative
     # What is loaded only once does not count.
-    asks_until_let_go(connect(server, client.token))
+    never_reads(server, client.token, transport)
     before, highest = memory(server), 0
     with ThreadPoolExecutor(5) as pool:
-        asking = [pool.submit(asks_until_let_go, connect(server, client.token)) for _ in range(5)]
+        asking = [pool.submit(never_reads, server, client.token, transport) for _ in range(5)]
         while not all(future.done() for future in asking):
             highest = max(highest, memory(server))
     assert all(future.exception() is None for future in asking)

@@ -13,14 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ws.admission import Admission
-from ws.frames import MAX_BODY, MAX_PACKETS, REFUSED_FRAME, SEPARATOR, CheckedFrames, CheckedRequests, checked_websocket
+from ws.frames import (
+    LEAST_BODY,
+    MAX_BODY,
+    MAX_PACKETS,
+    REFUSED_FRAME,
+    SEPARATOR,
+    CheckedFrames,
+    CheckedRequests,
+    checked_websocket,
+)
+from ws.outgoing import Text
 from ws.packets import REFUSED, CheckedPacket
+from ws.transfers import Transfers
 
 FRAME = st.one_of(
     st.text(max_size=20),
     st.binary(max_size=20),
     st.builds(str.__add__, st.sampled_from("0123456789b²٣[{"), st.text(alphabet='b=+/A1[]{}",\x1e\ud800é', max_size=9)),
 )
+
+
+class Session:
+    """A session of the library's, as far as the check looks at it."""
+
+    closed = False
 
 
 class Inbox:
@@ -35,6 +52,17 @@ class Inbox:
 
     def send(self, frame: Any) -> None:
         self.sent.append(frame)
+
+
+class Mended(Inbox):
+    """A websocket that takes encoded text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[Text] = []
+
+    def send_text(self, text: Text) -> None:
+        self.texts.append(text)
 
 
 @given(FRAME)
@@ -61,6 +89,16 @@ def test_the_rest_of_a_websocket_stays_the_inner_one() -> None:
     assert inbox.sent == ["out"]
 
 
+def test_encoded_text_is_sent_as_it_is_where_that_can_be_and_as_text_elsewhere() -> None:
+    inbox, mended = Inbox(), Mended()
+    for websocket in (inbox, mended):
+        CheckedFrames(websocket).send(Text("4zażółć".encode()))
+        CheckedFrames(websocket).send(b"bytes")
+    assert inbox.sent == ["4zażółć", b"bytes"]
+    assert mended.texts == ["4zażółć".encode()]
+    assert mended.sent == [b"bytes"]
+
+
 def test_the_websocket_class_of_an_async_mode_hands_out_checked_frames() -> None:
     made = []
     make = checked_websocket(lambda handler, server: made.append((handler, server)))
@@ -82,13 +120,22 @@ class Polled:
         return [b"ok"]
 
 
-def post(body: bytes, length: str | None = None, path: str = "/socket.io/", method: str = "POST") -> tuple[str, Polled]:
+def environ_of(body: Any, length: object, path: str, method: str, sid: str) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": str(length), "QUERY_STRING": f"sid={sid}",
+        "wsgi.input": body,
+    }  # fmt: skip
+
+
+def post(
+    body: bytes, length: str | None = None, path: str = "/socket.io/", method: str = "POST", sid: str = "known"
+) -> tuple[str, Polled]:
     """Post a body. (The status, what reached the application)."""
     statuses: list[str] = []
     application = Polled()
-    length = str(len(body)) if length is None else length
-    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(body)}
-    CheckedRequests(application, Admission({}, 10))(environ, lambda status, _headers: statuses.append(status))
+    checked = CheckedRequests(application, Admission({"known": Session()}, 10), Transfers())
+    environ = environ_of(io.BytesIO(body), len(body) if length is None else length, path, method, sid)
+    checked(environ, lambda status, _headers: statuses.append(status))
     return statuses[0], application
 
 
@@ -128,11 +175,60 @@ def test_packets_pass_up_to_the_number_that_the_library_takes() -> None:
     assert Payload.max_decode_packets == MAX_PACKETS
 
 
-@pytest.mark.parametrize(("path", "method"), [("/", "POST"), ("/metrics", "POST"), ("/socket.io/", "GET")])
-def test_other_requests_are_not_looked_at(path: str, method: str) -> None:
-    status, application = post(b"anything", path=path, method=method)
+@pytest.mark.parametrize("path", ["/", "/metrics"])
+def test_other_requests_are_not_looked_at(path: str) -> None:
+    status, application = post(b"anything", path=path)
     assert status == "200 OK"
     assert application.bodies == [b"anything"]
+
+
+@pytest.mark.parametrize(("method", "sid"), [("GET", "known"), ("OPTIONS", ""), ("POST", ""), ("POST", "unknown")])
+def test_a_body_that_nobody_needs_is_not_read(method: str, sid: str) -> None:
+    assert post(b"anything", method=method, sid=sid)[1].bodies == [b""]
+
+
+def test_a_body_that_ends_early_is_answered_with_400() -> None:
+    assert post(b"4x", "3")[0] == "400 Bad Request"
+
+
+def test_a_session_that_was_closed_while_its_body_came_is_not_asked_for() -> None:
+    session, statuses, application = Session(), [], Polled()
+    checked = CheckedRequests(application, Admission({"known": session}, 10), Transfers())
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            session.closed = True
+            return super().read(size)
+
+    environ = environ_of(Slow(b"4x"), 2, "/socket.io/", "POST", "known")
+    checked(environ, lambda status, _headers: statuses.append(status))
+    assert statuses == ["400 Bad Request"]
+    assert not application.bodies
+
+
+@pytest.mark.parametrize(("length", "most"), [(2, MAX_BODY // LEAST_BODY), (MAX_BODY // 2, 2), (MAX_BODY, 1)])
+def test_one_session_sends_so_many_bodies_at_a_time_and_no_more(length: int, most: int) -> None:
+    statuses: list[str] = []
+    checked = CheckedRequests(Polled(), Admission({"known": Session()}, 10), Transfers())
+
+    class Another(io.BytesIO):
+        """While it is read, the next one comes. The last that is taken is let down by its client."""
+
+        def read(self, _size: int | None = -1, /) -> bytes:
+            if not statuses:
+                send()
+            return b""
+
+    def send() -> None:
+        environ = environ_of(Another(), length, "/socket.io/", "POST", "known")
+        counted.append(1)
+        checked(environ, lambda status, _headers: statuses.append(status))
+
+    counted: list[int] = []
+    send()
+    assert len(counted) == most + 1
+    assert set(statuses) == {"400 Bad Request"}
+    assert post(b"4x")[0] == "200 OK"
 
 
 def test_a_body_reaches_the_library_whole() -> None:
