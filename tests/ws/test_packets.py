@@ -14,7 +14,7 @@ from ws.packets import FROM_CLIENTS, NAMESPACE, REFUSED, RESERVED, CheckedPacket
 DEEP = "[" * 10_000 + "]" * 10_000
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
