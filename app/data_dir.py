@@ -73,6 +73,20 @@ class DataDir:
         """Those of `worker_ids` whose process is gone."""
         return [worker_id for worker_id in worker_ids if not self._lives(self._workers / worker_id)]
 
+    def note(self, worker_id: str, number: int) -> None:
+        """Write a number that other processes can read for as long as this worker lives."""
+        with open(self._workers / worker_id, "r+") as file:
+            file.write(f"{number:020d}")
+
+    def is_dead(self, worker_id: str) -> bool:
+        """Whether a process is gone. One that is no worker, such as a command, is not known to be."""
+        return "/" not in worker_id and " " not in worker_id and not self._lives(self._workers / worker_id)
+
+    def notes(self) -> dict[str, int]:
+        """The numbers of the workers that live; 0 of one that has not written any."""
+        living = [path for path in self._workers.iterdir() if self._lives(path)]
+        return {path.name: int(path.read_text() or 0) for path in living if path.exists()}
+
     def neighbours(self, own_id: str) -> int:
         """How many other workers live that use this folder."""
         return sum(path.name != own_id and self._lives(path) for path in self._workers.iterdir())

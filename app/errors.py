@@ -2,6 +2,7 @@
 
     ChatServerError
     ├── SettingsError        stops the start; names the variable and says what to write instead
+    ├── ElasticError         app/transcripts/elastic_errors.py: Elasticsearch; its kinds say whether trying again helps
     └── ChatError            told to the visitor: a stable `code` and a sentence
         ├── JournalError     the journal could not be written or read; says whether trying again helps
         └── AssistantError   the assistant could not answer; `detail` is for the operator's log only
@@ -23,7 +24,10 @@ class Code(StrEnum):
     BUSY = "busy"
     RESTARTING = "restarting"
     NOT_YOURS = "not_yours"
+    ERASED = "erased"
     UNKNOWN_TURN = "unknown_turn"
+    UNAUTHORIZED = "unauthorized"
+    UNKNOWN_CONVERSATION = "unknown_conversation"
     NOT_CONNECTED = "not_connected"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     ASSISTANT_UNAVAILABLE = "assistant_unavailable"

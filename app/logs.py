@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
+LIBRARIES = ("openai", "httpx2", "httpcore2", "sqlalchemy", "alembic", "elasticsearch", "elastic_transport", "urllib3")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -26,5 +27,7 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[handler], force=True)
     for name in ("app", "ws"):
         logging.getLogger(name).setLevel(level.upper())
-    for name in ("openai", "httpx2", "httpcore2", "sqlalchemy", "alembic"):
+    for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # One line for each failed call; the shipper has one for an outage.
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)

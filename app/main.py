@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -17,21 +15,25 @@ from app import logs
 from app.assistants.choose import assistant_for
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
-from app.chat.turns import Turn, TurnState
+from app.chat.turns import TurnState
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
+from app.keeping import DAY, Keeping, keep, utc
 from app.settings import Settings, load, split_secrets
-from app.transcripts.database import Database
-from app.transcripts.journal import SqlJournal
+from app.transcripts.figures import Figures
+from app.transcripts.read_back import ReadBack
+from app.transcripts.reading import Reading
+from app.web.conversation_api import conversation_routes
+from app.web.erasure import add_erasure
 from app.web.metrics import Metrics
 from app.web.origins import Origins
 from app.web.routes import add_routes
+from app.web.transcripts import transcript_routes
 from ws.server import add_socket
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
-DAY = 86_400
 GUNICORN_BOOT_ERROR = 3
 """The exit code with which gunicorn gives up; after any other it would start the worker again and again."""
 
@@ -40,52 +42,43 @@ def create(settings: Settings) -> Flask:
     """The whole server as one WSGI application. Raises `SettingsError`, `JournalError`."""
     data_dir = DataDir(settings.data_dir)
     keys = split_secrets(settings.secret_key) or [data_dir.secret_key()]
+    tokens = Tokens(keys, int(settings.token_days * DAY))
     metrics = Metrics()
     metrics.expect(state for state in TurnState if state.final)
-    journal = open_journal(data_dir, metrics)
     assistant = assistant_for(settings)
+    kept = keep(settings, data_dir, assistant, metrics)
     ports = {settings.port, settings.fe_port} - {None}
     origins = Origins(settings.cors_allowed_origins, [port for port in ports if port])
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     flask.extensions["origins"] = origins
-    checks = {"journal": lambda: journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
+    checks = {"journal": lambda: kept.journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
+    details = {"elasticsearch": kept.shipper.status} if kept.shipper else {}
     demo = assistant.name == "demo"
-    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, demo=demo)
+    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details, demo=demo)
+    add_erasure(flask, admin_token=settings.admin_token, erase=kept.eraser.erase)
+    _add_reading(flask, settings, kept, keys, tokens, origins)
     add_socket(
-        flask, settings, origins=origins, metrics=metrics, tokens=Tokens(keys, int(settings.token_days * DAY)),
-        journal=journal, assistant=assistant, end_orphans=partial(end_orphans, data_dir, journal),
+        flask, settings, origins=origins, metrics=metrics, tokens=tokens, assistant=assistant, journal=kept.journal,
+        tombstones=kept.tombstones, subjects=kept.subjects, note=kept.note, end_orphans=kept.end_orphans,
+        shipper=kept.shipper, background=kept.background,
     )  # fmt: skip
     log.info("who answers: %s", assistant.name)
     return flask
 
 
-def open_journal(data_dir: DataDir, metrics: Metrics) -> SqlJournal:
-    """The journal, upgraded, with the turns of dead workers ended as interrupted."""
-    with data_dir.alone():
-        database = Database(data_dir.path / "journal.sqlite3")
-        database.upgrade()
-        own_id = data_dir.new_worker()
-        journal = SqlJournal(database, own_id)
-        ended = end_orphans(data_dir, journal)
-        metrics.turns.labels(TurnState.INTERRUPTED).inc(len(ended))
-        data_dir.sweep()
-    if data_dir.neighbours(own_id):
-        log.warning("another server uses this DATA_DIR: an answer is seen only by clients of the server that makes it")
-    return journal
-
-
-def end_orphans(data_dir: DataDir, journal: SqlJournal) -> list[Turn]:
-    """End the turns of workers that died as interrupted, with the texts that were kept. Those turns."""
-    dead = data_dir.dead_workers(journal.owners_of_unfinished())
-    ended = journal.interrupt(dead, utc()) if dead else []
-    if ended:
-        log.warning("%d turns of a worker that died are interrupted; their texts are kept", len(ended))
-    return ended
-
-
-def utc() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+def _add_reading(
+    flask: Flask, settings: Settings, kept: Keeping, keys: list[str], tokens: Tokens, origins: Origins
+) -> None:
+    """One conversation as JSON, and the transcript viewer for operators."""
+    reading = Reading(kept.database)
+    archive = kept.archived if kept.elastic else None
+    read_back = ReadBack(reading, kept.journal, tokens, assistant_id=settings.assistant_id, archive=archive)
+    flask.register_blueprint(conversation_routes(read_back, settings.admin_token))
+    if settings.admin_token is not None:
+        days = Figures(kept.database, utc).days
+        flask.register_blueprint(
+            transcript_routes(reading, days, keys=keys, token=settings.admin_token, origins=origins)
+        )
 
 
 def _check_ready(assistant: Assistant) -> None:
@@ -97,6 +90,8 @@ def _start() -> Flask:
     try:
         settings = load()
         logs.configure(settings.log_level)
+        for warning in settings.elasticsearch_warnings:
+            log.warning("%s", warning)
         return create(settings)
     except SettingsError as error:
         message = str(error)

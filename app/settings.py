@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.settings_elasticsearch import ElasticsearchSettings
 
 AssistantName = Literal["demo", "responses", "chat", "threads"]
 
 
-class Settings(BaseSettings):
+class Settings(ElasticsearchSettings):
     """The whole configuration. Field names are the variables' names in lower case; times are in seconds."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -124,6 +125,15 @@ class Settings(BaseSettings):
         if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
             raise ValueError("it is not an http(s) address")
         return url
+
+    @model_validator(mode="after")
+    def _check_keeping(self) -> Self:
+        if self.journal_keep_days is not None and self.journal_keep_days <= self.token_days:
+            raise ValueError(
+                "JOURNAL_KEEP_DAYS: a visitor whose token still opens a conversation must find it; write more days "
+                "than TOKEN_DAYS has"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_assistant(self) -> Self:

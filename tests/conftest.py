@@ -24,6 +24,24 @@ def need(part: str | None, what: str) -> str:
     return part
 
 
+@pytest.fixture(scope="session")
+def elasticsearch_settings() -> dict[str, str]:
+    """The settings (`ES_…`) of a real Elasticsearch 9 without security, from the environment as `TEST_ES_…`.
+
+    Use an index of the test's own (`ES_INDEX`).
+    """
+    need(os.environ.get("TEST_ES_URL"), "Elasticsearch (TEST_ES_URL)")
+    return {name.removeprefix("TEST_"): value for name, value in os.environ.items() if name.startswith("TEST_ES_")}
+
+
+@pytest.fixture(scope="session")
+def secure_elasticsearch_settings() -> dict[str, str]:
+    """The same of one with TLS and users (`TEST_SECURE_ES_…`); the user may do everything."""
+    need(os.environ.get("TEST_SECURE_ES_URL"), "Elasticsearch with security (TEST_SECURE_ES_URL)")
+    prefix = "TEST_SECURE_"
+    return {name.removeprefix(prefix): value for name, value in os.environ.items() if name.startswith(f"{prefix}ES_")}
+
+
 @pytest.fixture
 def upstream() -> Iterator[OpenAIServer]:
     """A double of OpenAI's APIs for each test."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.running_server import ROOT
+from tests.transcripts.elastic_stand_in import StandIn, healthy, stored
 from tests.wire.openai_server import OpenAIServer, Scenario
 
 Check = Callable[..., tuple[int, str]]
@@ -90,3 +91,16 @@ def test_quota_and_trouble_are_told_apart(check: Check, upstream: OpenAIServer) 
     assert "assistant_quota" in check(**settings)[1]
     upstream.scenario = Scenario(body="html")
     assert "in place of a stream" in check(**settings)[1]
+
+
+def test_elasticsearch_is_looked_at_when_it_is_set(check: Check) -> None:
+    with StandIn(healthy(stored)) as server:
+        code, output = check(ES_URL=server.url)
+        assert code == 0
+        assert f"ok  Elasticsearch: {server.url} has, or will make, the index ai-index" in output
+        assert (
+            "--  ES_API_KEY: it is missing, and so is ES_USERNAME; Elasticsearch is used without signing in" in output
+        )
+    code, output = check(ES_URL=server.url)
+    assert code == 1
+    assert f"!!  Elasticsearch: Elasticsearch at {server.url} cannot be reached: nothing listens there" in output

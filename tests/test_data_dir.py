@@ -55,3 +55,24 @@ def test_a_worker_counts_as_living_until_its_process_is_killed(tmp_path: Path) -
     assert data_dir.dead_workers([worker]) == [worker]
     data_dir.sweep()
     assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_a_number_of_a_living_worker_is_read_by_others_and_goes_with_it(tmp_path: Path) -> None:
+    mine, other = DataDir(tmp_path), DataDir(tmp_path)
+    me = mine.new_worker()
+    assert other.notes() == {me: 0}
+    for number in (17, 4_000_000_000):
+        mine.note(me, number)
+        assert other.notes() == {me: number}
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    worker = holder.stdout.readline().strip()
+    assert set(other.notes()) == {me, worker}
+    assert not other.is_dead(worker)
+    holder.kill()
+    holder.wait()
+    assert set(other.notes()) == {me}
+    assert other.is_dead(worker)
+    assert not other.is_dead("command 123")

@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from ipaddress import ip_address, ip_network
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from app.chat.identity import Identity, Tokens, new_identity
 from app.errors import ChatError, Code
 from app.transcripts.journal import SqlJournal
+from app.web.visitors import remote_address
 from ws import payloads
 from ws.payloads import Hello, Resume
 
 Renewed = Literal["invalid", "expired"]
+Kept = Literal["off", "truncated", "full"]
+MAX_AGENT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A connected client. `renewed`: why its token did not open what it names. `older`: speaks no protocol version."""
+    """A connected client. `renewed`: why its token did not open what it names. `older`: speaks no protocol version.
+
+    `ip` and `user_agent`: as far as they may be kept.
+    """
 
     identity: Identity
     older: bool = False
     renewed: Renewed | None = None
     after: Resume | None = None
+    ip: str | None = None
+    user_agent: str | None = None
 
 
 class Clients:
     """The connected clients of this worker, by Socket.IO session id."""
 
-    def __init__(self, tokens: Tokens, journal: SqlJournal, *, trust_client_ids: bool) -> None:
+    def __init__(
+        self, tokens: Tokens, journal: SqlJournal, *, trust_client_ids: bool, client_ip: Kept = "off",
+        erased: Callable[[Identity], bool] = lambda _identity: False,
+    ) -> None:  # fmt: skip
         self._tokens = tokens
+        self._erased = erased
         self._journal = journal
         self._trust_client_ids = trust_client_ids
+        self._client_ip = client_ip
         self._clients: dict[str, Client] = {}
 
-    def welcome(self, sid: str, hello: Hello, query: str) -> Client:
+    def welcome(self, sid: str, hello: Hello, environ: Mapping[str, Any]) -> Client:
         """Give a connection its identity. Raises `ChatError`: `not_yours`, `journal_unavailable`."""
+        query = environ.get("QUERY_STRING", "")
         client = self._opened_by_token(hello) or self._named_by_query(hello, query) or Client(new_identity())
-        client = replace(client, older=hello.protocol is None, after=hello.after)
+        if self._erased(client.identity):
+            client = Client(new_identity(), renewed="invalid")
+        client = replace(
+            client, older=hello.protocol is None, after=hello.after,
+            ip=address(remote_address(environ), self._client_ip),
+            user_agent=environ.get("HTTP_USER_AGENT", "")[:MAX_AGENT] or None,
+        )  # fmt: skip
         self._clients[sid] = client
         return client
 
@@ -55,6 +77,19 @@ class Clients:
         """This connection is in another conversation from now on. Raises `not_connected`."""
         self.get(sid)
         self._clients[sid] = client
+
+    def check_not_erased(self, client: Client) -> None:
+        """Raises `erased`: between a connection's begin and its place among the clients somebody may have asked."""
+        if self._erased(client.identity):
+            raise ChatError(Code.ERASED, "This conversation was erased. A new one begins.")
+
+    def of(self, kind: str, subject: str) -> list[str]:
+        """Those who are in a conversation, or, of the kind `user`, are that user."""
+
+        def is_meant(identity: Identity) -> bool:
+            return (identity.user_id if kind == "user" else identity.conversation) == subject
+
+        return [sid for sid, client in list(self._clients.items()) if is_meant(client.identity)]
 
     def forget(self, sid: str) -> Client | None:
         return self._clients.pop(sid, None)
@@ -92,3 +127,15 @@ class Clients:
         if owner is not None and owner != identity:
             raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
         return Client(identity)
+
+
+def address(remote: str, kept: Kept) -> str | None:
+    """A client's IP address as it may be kept: whole, its network only (/24 or /48), or not at all."""
+    try:
+        ip = ip_address(remote)
+    except ValueError:
+        return None
+    if kept == "off":
+        return None
+    bits = 24 if ip.version == 4 else 48
+    return str(ip if kept == "full" else ip_network((ip, bits), strict=False).network_address)

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import greenlet
 
@@ -24,8 +24,19 @@ from ws.packets import NAMESPACE
 LOOK_EVERY = 0.05
 RECORDING = 3.0
 """Seconds that the last final states may take; a journal that is in trouble must not keep the process."""
+SHIPPING = 1.0
+"""Seconds that the last records may take to Elasticsearch; what is left is shipped after the next start."""
 CLOSING = 1.0
 """Seconds that open requests may take when everything has been said and closed."""
+
+
+class Ships(Protocol):
+    """Who takes records to Elasticsearch. `busy`: `finish` has something to do that is worth waiting for."""
+
+    def finish(self, seconds: float) -> None: ...
+
+    @property
+    def busy(self) -> bool: ...
 
 
 class Departure:
@@ -33,7 +44,7 @@ class Departure:
 
     def __init__(
         self, runner: Runner, queue: TurnQueue, clients: Clients, admission: Admission, engine: Any,
-        sid_of: Callable[[str, str], str | None], patience: float,
+        sid_of: Callable[[str, str], str | None], patience: float, shipper: Ships | None = None,
     ) -> None:  # fmt: skip
         self._runner = runner
         self._queue = queue
@@ -43,6 +54,7 @@ class Departure:
         self._sid_of = sid_of
         self._patience = patience
         self._ended = False
+        self._shipper = shipper
 
     def drain(self) -> None:
         """Take nothing new, let go of everybody who waits for nothing, wait for the answers, then `end`."""
@@ -66,6 +78,13 @@ class Departure:
         while self._runner.unrecorded and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY)
         self._close(idle_only=False)
+        if self._shipper is not None:
+            self._ship(self._shipper)
+
+    def _ship(self, shipper: Ships) -> None:
+        shipper.finish(SHIPPING)
+        while shipper.busy:
+            time.sleep(LOOK_EVERY / 5)
 
     def _close_doors(self) -> None:
         self._admission.closed = True

@@ -10,6 +10,7 @@ from typing import Any
 from app.chat.interfaces import Listener
 from app.chat.turns import Turn
 from app.errors import JournalError
+from ws.forgetting import Forgetting
 from ws.live import MemoryReplay
 from ws.packets import NAMESPACE
 
@@ -39,14 +40,17 @@ class Strangers:
 
 
 def keep_house(
-    replay: MemoryReplay, end_orphans: Callable[[], list[Turn]], listener: Listener, strangers: Strangers
-) -> None:
-    """For ever: let go of old pieces and of strangers, end the turns of neighbours that died and tell their clients."""
+    replay: MemoryReplay, end_orphans: Callable[[], list[Turn]], listener: Listener, strangers: Strangers,
+    forgetting: Forgetting,
+) -> None:  # fmt: skip
+    """For ever: let go of old pieces, of strangers and of what is to be erased, end the turns of neighbours that died
+    and tell their clients."""
     while True:
         time.sleep(EVERY)
         try:
             replay.forget()
             strangers.look(time.monotonic())
+            forgetting.look()
             for turn in end_orphans():
                 listener.finished(turn)
         except JournalError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Protocol
@@ -93,6 +93,13 @@ class MemoryReplay:
                 kept.forget_at = self._clock() + self._seconds
                 self._finished[turn_id] = kept
         self.forget()
+
+    def drop(self, turn_ids: Iterable[str]) -> None:
+        """Let go of these turns at once, whatever they are doing."""
+        with self._lock:
+            for turn_id in turn_ids:
+                for kept in (self._turns.pop(turn_id, None), self._finished.pop(turn_id, None)):
+                    self.size -= kept.size if kept else 0
 
     def forget(self) -> None:
         """Let go of finished turns that are too old or too many. To be called now and then."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask_socketio import Namespace, SocketIO
@@ -80,16 +81,21 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         try:
             client = self._clients.get(sid)
             self._join(sid, client)
+            self._clients.check_not_erased(client)
             self._emit("session", self._session(client), to=sid)
         except ChatError as error:
             # Without its session a client can do nothing; it connects again later.
-            self._emit("server_message", _server_message(error), to=sid)
-            self._server.server.disconnect(sid, namespace=NAMESPACE)
+            self.dismiss(sid, error)
+
+    def dismiss(self, sid: str, error: ChatError) -> None:
+        """Tell a client why, and end its connection to the chat."""
+        self._emit("server_message", _server_message(error), to=sid)
+        self._server.server.disconnect(sid, namespace=NAMESPACE)
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         # Only this one exception may leave a connect handler; the library runs it again on others.
         try:
-            self._clients.welcome(sid, payloads.hello(auth), environ.get("QUERY_STRING", ""))
+            self._clients.welcome(sid, payloads.hello(auth), environ)
         except ChatError as error:
             self._metrics.refusals.labels(error.code).inc()
             raise ConnectionRefusedError(error.message, error_payload(error)) from None
@@ -106,6 +112,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         client = self._clients.get(sid)
         message = payloads.message(arguments, self._limits["max_text"])
         self._clients.check_claims(client, *payloads.claimed_ids(arguments))
+        message = replace(message, client_ip=client.ip, user_agent=client.user_agent)
         accepted = self._conversations.accept(client.identity, message)
         turn = accepted.turn
         return {"ok": True, "turn_id": turn.id, "client_id": turn.client_id, "duplicate": accepted.duplicate}
@@ -134,7 +141,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
     def _new_conversation(self, sid: str, *arguments: Any) -> Answer:
         payloads.nothing(arguments)
         old = self._clients.get(sid)
-        new = Client(old.identity.in_new_conversation(), old.older)
+        new = Client(old.identity.in_new_conversation(), old.older, ip=old.ip, user_agent=old.user_agent)
         # First what can fail: a refusal means that the client is where it was.
         session = self._session(new)
         self._leave(sid, old)

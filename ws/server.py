@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,9 @@ from app.chat.runner import Clock, Limits, Runner
 from app.chat.turns import Turn
 from app.settings import Settings
 from app.transcripts.journal import SqlJournal
+from app.transcripts.shipper import Shipper
+from app.transcripts.subjects import Subjects
+from app.transcripts.tombstones import Tombstones
 from app.web.metrics import Metrics
 from app.web.origins import Origins
 from ws.admission import Admission, make_room, most_clients
@@ -26,6 +29,7 @@ from ws.backlog import bound
 from ws.clients import Clients
 from ws.departure import Departure
 from ws.emitter import Emitter
+from ws.forgetting import Forgetting
 from ws.frames import MAX_BODY, CheckedRequests, checked_websocket
 from ws.housekeeping import Strangers, keep_house
 from ws.live import MemoryReplay
@@ -56,8 +60,14 @@ class GreetingManager(Manager):  # type: ignore[misc]
 def add_socket(
     flask: Flask, settings: Settings, *, origins: Origins, metrics: Metrics, tokens: Tokens,
     journal: SqlJournal, assistant: Assistant, end_orphans: Callable[[], list[Turn]],
+    tombstones: Tombstones, subjects: Subjects, note: Callable[[int], None],
+    shipper: Shipper | None = None, background: Sequence[Callable[[], object]] = (),
 ) -> SocketIO:  # fmt: skip
-    """Serve the chat's namespace on `flask`. `end_orphans` ends the turns of workers that died, and names them."""
+    """Serve the chat's namespace on `flask`. `end_orphans` ends the turns of workers that died, and names them.
+
+    `note` tells other processes for which tombstones this one has done its part. `background`: what runs for ever
+    beside it, each in a green thread.
+    """
     manager = GreetingManager()
     bound(metrics.slow.inc)
     socketio = _socketio(flask, settings, origins, manager)
@@ -73,15 +83,24 @@ def add_socket(
     clock = Clock()
     runner = Runner(queue, assistant, journal, listener, partial(_spawn, socketio), limits, clock)
     conversations = Conversations(journal, queue, runner, listener, clock.utc)
-    clients = Clients(tokens, journal, trust_client_ids=settings.trust_client_ids)
+    clients = Clients(
+        tokens, journal, trust_client_ids=settings.trust_client_ids, client_ip=settings.client_ip,
+        erased=tombstones.covers,
+    )  # fmt: skip
     namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
     manager.greet = namespace.greet
     flask.extensions["chat_departure"] = Departure(
-        runner, queue, clients, admission, engine, manager.sid_from_eio_sid, settings.drain_seconds
+        runner, queue, clients, admission, engine, manager.sid_from_eio_sid, settings.drain_seconds, shipper
     )
     socketio.on_namespace(namespace)
     strangers = Strangers(engine, manager.sid_from_eio_sid)
-    _spawn(socketio, partial(keep_house, replay, end_orphans, listener, strangers))
+    forgetting = Forgetting(
+        tombstones, subjects, journal.owner, note,
+        conversations=conversations, clients=clients, replay=replay, dismiss=namespace.dismiss,
+    )  # fmt: skip
+    _spawn(socketio, partial(keep_house, replay, end_orphans, listener, strangers, forgetting))
+    for work in background:
+        _spawn(socketio, work)
     metrics.watch("chat_turns_running", "Turns that are being answered.", lambda: queue.running)
     metrics.watch("chat_turns_waiting", "Turns that wait for their start.", lambda: queue.waiting)
     return socketio

@@ -13,7 +13,7 @@ from app.assistants.fallback import ResponsesOrChat
 from app.assistants.openai_client import new_client
 from app.assistants.responses import ResponsesAssistant
 from app.assistants.threads import ThreadsAssistant
-from app.chat.interfaces import Assistant
+from app.chat.interfaces import Assistant, Forgetful
 from app.settings import Settings
 
 
@@ -31,6 +31,11 @@ def assistant_for(settings: Settings) -> Assistant:
     if settings.chat_state == "conversation":
         return ConversationAssistant(client, responses)
     return ResponsesOrChat(responses, _chat(client, settings)) if settings.assistant == "auto" else responses
+
+
+def forgetful(assistant: Assistant) -> Forgetful | None:
+    """The assistant, if it keeps something on the other side that can be deleted there."""
+    return assistant if isinstance(assistant, Forgetful) else None
 
 
 def _chat(client: openai.OpenAI, settings: Settings) -> ChatAssistant:

@@ -13,7 +13,7 @@ from typing import Any
 import openai
 
 from app.assistants.history import lacking
-from app.assistants.openai_client import UNAVAILABLE, translated
+from app.assistants.openai_client import FORGET_WITHIN, UNAVAILABLE, gone_is_well, translated
 from app.assistants.responses import ResponsesAssistant, as_input, exchange_items
 from app.assistants.retrying import Steps, retried
 from app.chat.interfaces import Event, Exchange, Question, Trace
@@ -21,6 +21,8 @@ from app.errors import AssistantError, Code
 
 MOST_ITEMS = 20
 """Items that one call may add (https://platform.openai.com/docs/api-reference/conversations)."""
+
+MOST_LISTED = 100
 
 
 class ConversationAssistant:
@@ -47,6 +49,31 @@ class ConversationAssistant:
                 raise
             # It was deleted over there, or has expired: a new one gets all of the history.
             yield from self._answer(question, None)
+
+    def forget(self, thread_id: str, responses: Sequence[str]) -> None:
+        """Delete a conversation; before it its items, which would stay, and the responses, which are kept beside it."""
+        for response in responses:
+            _delete(partial(self._client.responses.delete, response))
+        try:
+            self._forget_items(thread_id)
+        except AssistantError as error:
+            if not (error.no_such_route or error.no_such_object):
+                raise
+        with gone_is_well(), translated():
+            self._client.conversations.delete(thread_id, timeout=FORGET_WITHIN)
+
+    def _forget_items(self, thread_id: str) -> None:
+        items: Any = self._client.conversations.items
+        last: object = None
+        while True:
+            with translated():
+                page = items.list(thread_id, limit=MOST_LISTED, timeout=FORGET_WITHIN)
+            ids = [item.id for item in page.data or () if isinstance(getattr(item, "id", None), str)]
+            if not ids or ids == last:
+                return
+            for ident in ids:
+                _delete(partial(items.delete, ident, conversation_id=thread_id))
+            last = ids
 
     def _answer(self, question: Question, known: str | None) -> Steps[None]:
         there = known or (yield from self._created(question))
@@ -77,3 +104,13 @@ class ConversationAssistant:
             return result
 
         return (yield from retried(attempt, question.cancellation, repeatable=False))
+
+
+def _delete(call: Any) -> None:
+    """Delete one thing over there. Not found is as good."""
+    try:
+        with translated():
+            call(timeout=FORGET_WITHIN)
+    except AssistantError as error:
+        if not (error.no_such_object or error.no_such_route):
+            raise

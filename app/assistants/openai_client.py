@@ -26,6 +26,9 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 90.0
 """Seconds between two reads of a stream."""
 
+FORGET_WITHIN = 10.0
+"""Seconds that one call may take when something is deleted over there, which nobody sits and waits for."""
+
 UNAVAILABLE = "The assistant cannot be reached at the moment. Please try again shortly."
 CUT = "The answer broke off. Please ask again."
 REFUSED = "The assistant could not answer this message."
@@ -89,6 +92,16 @@ def translated() -> Iterator[None]:
         raise _lost(UNAVAILABLE, type(error).__name__) from error
     except (openai.OpenAIError, ValueError) as error:
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=type(error).__name__) from error
+
+
+@contextmanager
+def gone_is_well() -> Iterator[None]:
+    """Deleting what is not there (any more) is done."""
+    try:
+        yield
+    except AssistantError as error:
+        if not error.no_such_object:
+            raise
 
 
 def upstream_error(

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import openai
 
 from app.assistants.history import lacking
+from app.assistants.openai_client import FORGET_WITHIN, gone_is_well
 from app.assistants.remote_thread import NEWEST, RemoteThread
 from app.assistants.retrying import Steps, retried
-from app.assistants.thread_runs import RunReading, Stopped, opened, read_stream, status_of
+from app.assistants.thread_runs import RunReading, Stopped, called, opened, read_stream, status_of
 from app.assistants.tools import MOST_ROUNDS, too_many_rounds
 from app.chat.interfaces import Question, Status, Trace
 from app.errors import AssistantError
@@ -56,6 +58,11 @@ class ThreadsAssistant:
         except AssistantError:
             if not question.cancellation.cancelled:
                 raise
+
+    def forget(self, thread_id: str, responses: Sequence[str]) -> None:  # noqa: ARG002  its runs go with it
+        """Delete a thread with everything in it."""
+        with gone_is_well():
+            called(lambda: self._threads.delete(thread_id, timeout=FORGET_WITHIN))
 
     def _prepared(self, question: Question) -> Steps[RemoteThread]:
         """The conversation's thread, free and with the message as its last one."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from app.chat.identity import Identity
 from app.chat.turns import Turn, TurnState, UserMessage
@@ -157,6 +157,20 @@ class Assistant(Protocol):
 
     def ready(self) -> bool:
         """Whether it could answer now, as far as that can be told without asking anybody."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """An assistant that keeps conversations on the other side, and can delete them there."""
+
+    @property
+    def name(self) -> str: ...
+
+    def forget(self, thread_id: str, responses: Sequence[str]) -> None:
+        """Delete a thread, and the responses made in it; nothing happens to what is not there any more.
+
+        Raises `AssistantError`, and may then be called again.
+        """
 
 
 class Journal(Protocol):

@@ -44,12 +44,17 @@ def states_before(state: TurnState) -> list[TurnState]:
 
 @dataclass(frozen=True, slots=True)
 class UserMessage:
-    """What a visitor wrote, already checked. `client_id` names it, so that a repeat is recognised."""
+    """What a visitor wrote, already checked. `client_id` names it, so that a repeat is recognised.
+
+    `client_ip` and `user_agent`: of the connection, as far as the settings let them be kept.
+    """
 
     text: str
     client_id: str
     page_url: str | None = None
     page_title: str | None = None
+    client_ip: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,5 @@ class Turn:
     feedback: str | None = None
     page_url: str | None = None
     page_title: str | None = None
+    client_ip: str | None = None
+    user_agent: str | None = None

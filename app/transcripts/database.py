@@ -74,6 +74,14 @@ class Database:
         with _translated(), self._reader.connect() as connection:
             yield connection
 
+    def scrub(self) -> None:
+        """Move everything from the write-ahead log into the file and empty the log: it has earlier versions of rows.
+
+        Does nothing while somebody reads an earlier state.
+        """
+        with _translated(), self._one_writer, self._reader.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self._reader.dispose()
         self._writer.dispose()
@@ -107,6 +115,8 @@ def _on_connect(connection: Any, _record: object) -> None:
     # A power cut may cost the last moments, a kill costs nothing; FULL would wait for the disk at every write.
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What is deleted is overwritten, not only unlinked: docs/forgetting.md.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 

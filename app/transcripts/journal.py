@@ -6,7 +6,7 @@ is written by compare-and-set, once. It fits `app.chat.interfaces.Journal`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
@@ -17,6 +17,7 @@ from app.chat.turns import Turn, TurnError, TurnState, UserMessage, states_befor
 from app.errors import ChatError, Code
 from app.transcripts.database import Database
 from app.transcripts.tables import conversations, feedback, probe, turns
+from app.transcripts.tombstones import is_erased
 
 UNFINISHED = [state for state in TurnState if not state.final]
 REPLAYED = [TurnState.COMPLETE, TurnState.STOPPED, TurnState.TRUNCATED, TurnState.INTERRUPTED]
@@ -24,11 +25,15 @@ REPLAYED = [TurnState.COMPLETE, TurnState.STOPPED, TurnState.TRUNCATED, TurnStat
 
 
 class SqlJournal:
-    """The journal in a database. `owner`: the id of this worker, by which its turns are found if it dies."""
+    """The journal in a database. `owner`: the id of this worker, by which its turns are found if it dies.
+
+    `changed` is called when there is something new that does not change any more: an ended turn, a rating.
+    """
 
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
-        self._owner = owner
+        self.owner = owner
+        self.changed: Callable[[], None] = lambda: None
 
     def find(self, conversation: str, client_id: str) -> Turn | None:
         """The turn of a message that was sent before."""
@@ -38,7 +43,7 @@ class SqlJournal:
         return self._one(turns.c.conversation_uuid == conversation, turns.c.id == turn_id)
 
     def accept(self, identity: Identity, message: UserMessage, turn_id: str, now: int) -> Turn:
-        """Write a queued turn, and its conversation if this is the first. Raises `not_yours`."""
+        """Write a queued turn, and its conversation if this is the first. Raises `not_yours`, `erased`."""
 
         def work(connection: Connection) -> Turn:
             _own(connection, identity, now)
@@ -46,8 +51,9 @@ class SqlJournal:
             turn = Turn(
                 turn_id, identity.conversation, identity.user_id, index, message.client_id, message.text, now,
                 page_url=message.page_url, page_title=message.page_title,
+                client_ip=message.client_ip, user_agent=message.user_agent,
             )  # fmt: skip
-            connection.execute(insert(turns).values(_new_row(turn, self._owner)))
+            connection.execute(insert(turns).values(_new_row(turn, self.owner)))
             return turn
 
         return self._database.write(work)
@@ -87,7 +93,7 @@ class SqlJournal:
 
     def finish(self, turn: Turn) -> bool:
         """Write a turn's final state. False: it has one already, and keeps that."""
-        return self._change(
+        ended = self._change(
             (turns.c.id == turn.id, turns.c.state.in_(states_before(turn.state))),
             state=turn.state, answer=turn.answer, seq=turn.seq, first_piece_at=turn.first_piece_at,
             finished_at=turn.finished_at, citations=list(turn.citations), usage=turn.usage, model=turn.model,
@@ -96,6 +102,8 @@ class SqlJournal:
             error_code=turn.error.code if turn.error else None,
             error_message=turn.error.message if turn.error else None,
         )  # fmt: skip
+        self.changed()
+        return ended
 
     def turns(
         self, conversation: str, *, before: str | None = None, limit: int, max_bytes: int
@@ -104,7 +112,7 @@ class SqlJournal:
 
         Fewer if their texts are longer than `max_bytes` together (UTF-8), but always at least one.
         """
-        query = _turn_rows().where(turns.c.conversation_uuid == conversation)
+        query = turn_rows().where(turns.c.conversation_uuid == conversation)
         if before is not None:
             index = select(turns.c.turn_index).where(turns.c.id == before).scalar_subquery()
             query = query.where(turns.c.turn_index < index)
@@ -115,7 +123,7 @@ class SqlJournal:
                 size += len(row.text.encode()) + len(row.answer.encode())
                 if len(found) == limit or (found and size > max_bytes):
                     return found[::-1], True
-                found.append(_turn(row))
+                found.append(turn_of(row))
         return found[::-1], False
 
     def history(self, conversation: str, before_index: int, max_chars: int) -> list[Exchange]:
@@ -166,26 +174,29 @@ class SqlJournal:
 
     def stop_requests(self) -> list[str]:
         """This worker's turns that somebody wants stopped, also by way of another worker."""
-        asked = (turns.c.owner == self._owner, turns.c.finished_at.is_(None), turns.c.stop_requested_at.is_not(None))
+        asked = (turns.c.owner == self.owner, turns.c.finished_at.is_(None), turns.c.stop_requested_at.is_not(None))
         with self._database.reading() as connection:
             return list(connection.scalars(select(turns.c.id).where(*asked)))
 
     def oldest_unfinished(self, conversation: str) -> Turn | None:
         """The conversation's running turn, or the first that waits, at whichever worker."""
-        query = _turn_rows().where(turns.c.conversation_uuid == conversation, turns.c.finished_at.is_(None))
+        query = turn_rows().where(turns.c.conversation_uuid == conversation, turns.c.finished_at.is_(None))
         with self._database.reading() as connection:
             row = connection.execute(query.order_by(turns.c.turn_index).limit(1)).first()
-        return _turn(row) if row else None
+        return turn_of(row) if row else None
 
     def rate(self, turn_id: str, rating: str | None, comment: str | None, now: int) -> None:
-        """Add a rating. None takes an earlier one back."""
+        """Add a rating. None takes an earlier one back. Raises `unknown_turn` when the turn was just erased."""
 
         def work(connection: Connection) -> None:
+            if connection.execute(select(turns.c.id).where(turns.c.id == turn_id)).first() is None:
+                raise ChatError(Code.UNKNOWN_TURN, "This conversation has no such message.")
             count = select(func.count()).select_from(feedback).where(feedback.c.turn_id == turn_id)
             row = {"turn_id": turn_id, "n": connection.scalar(count), "rating": rating, "comment": comment}
             connection.execute(insert(feedback).values(row | {"given_at": now}))
 
         self._database.write(work)
+        self.changed()
 
     def owner_of(self, conversation: str) -> Identity | None:
         """Whose conversation this is; None if nothing was written in it yet."""
@@ -206,8 +217,8 @@ class SqlJournal:
             ids = list(connection.scalars(select(turns.c.id).where(*theirs)))
             ended = update(turns).where(turns.c.id.in_(ids))
             connection.execute(ended.values(state=TurnState.INTERRUPTED, finished_at=now))
-            rows = connection.execute(_turn_rows().where(turns.c.id.in_(ids)).order_by(turns.c.accepted_at))
-            return [_turn(row) for row in rows]
+            rows = connection.execute(turn_rows().where(turns.c.id.in_(ids)).order_by(turns.c.accepted_at))
+            return [turn_of(row) for row in rows]
 
         return self._database.write(work)
 
@@ -218,8 +229,8 @@ class SqlJournal:
 
     def _one(self, *conditions: Any) -> Turn | None:
         with self._database.reading() as connection:
-            row = connection.execute(_turn_rows().where(*conditions)).first()
-        return _turn(row) if row else None
+            row = connection.execute(turn_rows().where(*conditions)).first()
+        return turn_of(row) if row else None
 
     def _change(self, conditions: Sequence[Any], **values: Any) -> bool:
         statement = update(turns).where(*conditions).values(**values)
@@ -227,7 +238,9 @@ class SqlJournal:
 
 
 def _own(connection: Connection, identity: Identity, now: int) -> None:
-    """See that the conversation is there and belongs to this identity."""
+    """See that the conversation is there and belongs to this identity, and is not being forgotten."""
+    if is_erased(connection, identity):
+        raise ChatError(Code.ERASED, "This conversation was erased. Please begin a new one.")
     known = select(conversations).where(conversations.c.uuid == identity.conversation)
     row = connection.execute(known).first()
     if row is None:
@@ -241,7 +254,8 @@ def _next_index(conversation: str) -> Select[Any]:
     return select(func.max(turns.c.turn_index) + 1).where(turns.c.conversation_uuid == conversation)
 
 
-def _turn_rows() -> Select[Any]:
+def turn_rows() -> Select[Any]:
+    """Turns with all that `turn_of` reads."""
     later = feedback.alias()
     is_last = ~exists().where(later.c.turn_id == feedback.c.turn_id, later.c.n > feedback.c.n)
     rating = select(feedback.c.rating).where(feedback.c.turn_id == turns.c.id, is_last).scalar_subquery()
@@ -254,10 +268,12 @@ def _new_row(turn: Turn, owner: str) -> dict[str, Any]:
         "client_id": turn.client_id, "state": turn.state, "text": turn.text, "answer": "", "seq": -1,
         "accepted_at": turn.accepted_at, "corrected": False,
         "page_url": turn.page_url, "page_title": turn.page_title,
+        "client_ip": turn.client_ip, "user_agent": turn.user_agent,
     }  # fmt: skip
 
 
-def _turn(row: Row[Any]) -> Turn:
+def turn_of(row: Row[Any]) -> Turn:
+    """The turn of a row that has the columns of `turn_rows`."""
     error = TurnError(row.error_code, row.error_message or "") if row.error_code else None
     return Turn(
         row.id, row.conversation_uuid, row.user_id, row.turn_index, row.client_id, row.text, row.accepted_at,
@@ -266,4 +282,5 @@ def _turn(row: Row[Any]) -> Turn:
         usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
         assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
         request_ids=tuple(row.request_ids or ()), feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
+        client_ip=row.client_ip, user_agent=row.user_agent,
     )  # fmt: skip

@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+UNSHIPPED = text("shipped_at IS NULL AND refused IS NULL")
+REFUSED = text("refused IS NOT NULL")
 
 conversations = Table(
     "conversations",
@@ -30,7 +32,12 @@ conversations = Table(
     # The page chose the ids itself (TRUST_CLIENT_IDS); a conversation begun with a token is never opened this way.
     Column("by_client", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # When Elasticsearch confirmed its document, or why it never will. So for turns and feedback, too.
+    Column("shipped_at", BigInteger),
+    Column("refused", Text),
     Index("conversations_of_user", "user_id", "created_at"),
+    Index("unshipped_conversations", "created_at", sqlite_where=UNSHIPPED, postgresql_where=UNSHIPPED),
+    Index("refused_conversations", "created_at", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )
 
 turns = Table(
@@ -64,6 +71,10 @@ turns = Table(
     Column("error_message", Text),
     Column("page_url", Text),
     Column("page_title", Text),
+    Column("client_ip", Text),
+    Column("user_agent", Text),
+    Column("shipped_at", BigInteger),
+    Column("refused", Text),
     UniqueConstraint("conversation_uuid", "client_id", name="one_turn_of_a_client_id"),
     UniqueConstraint("conversation_uuid", "turn_index", name="one_turn_of_an_index"),
     # One running turn of a conversation, whatever the code above believes.
@@ -74,6 +85,10 @@ turns = Table(
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
+    # The transcript viewer's order: newest first.
+    Index("turns_by_time", "accepted_at", "id"),
+    Index("unshipped_turns", "finished_at", sqlite_where=UNSHIPPED, postgresql_where=UNSHIPPED),
+    Index("refused_turns", "finished_at", sqlite_where=REFUSED, postgresql_where=REFUSED),
     # What has to end before a turn may start.
     Index(
         "unfinished_of_conversation",
@@ -99,6 +114,36 @@ feedback = Table(
     Column("rating", Text),
     Column("comment", Text),
     Column("given_at", BigInteger, nullable=False),
+    Column("shipped_at", BigInteger),
+    Column("refused", Text),
+    Index("unshipped_feedback", "given_at", sqlite_where=UNSHIPPED, postgresql_where=UNSHIPPED),
+    Index("refused_feedback", "given_at", sqlite_where=REFUSED, postgresql_where=REFUSED),
+)
+
+# Who may do what only one may do at a time, such as shipping; by the holder's worker id.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+# What is to be forgotten: one conversation, everything of a user, or everything older than a moment. Stays, so that
+# nothing that was erased is taken for new; has ids and no content. See app/transcripts/tombstones.py.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # conversation, user, age; aged: one conversation that an age has found; there: what an assistant has of it
+    Column("kind", Text, nullable=False),
+    # The id; of `age` the moment before which conversations are forgotten, in milliseconds since 1970.
+    Column("subject", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    # The last step of the erasure that is done.
+    Column("step", Text, nullable=False),
+    Column("done_at", BigInteger),
+    Index("tombstones_of_subject", "kind", "subject"),
 )
 
 # One row that is written to find out whether the journal can be written to.

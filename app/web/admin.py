@@ -9,7 +9,7 @@ from functools import wraps
 from flask import Response, abort, request
 from pydantic import SecretStr
 
-Route = Callable[[], Response]
+Route = Callable[..., Response]
 
 
 def operators_only(token: SecretStr | None) -> Callable[[Route], Route]:
@@ -17,7 +17,7 @@ def operators_only(token: SecretStr | None) -> Callable[[Route], Route]:
 
     def decorate(route: Route) -> Route:
         @wraps(route)
-        def guarded() -> Response:
+        def guarded(**parts: str) -> Response:
             if token is None:
                 abort(404)
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -25,7 +25,7 @@ def operators_only(token: SecretStr | None) -> Callable[[Route], Route]:
             if scheme.lower() != "bearer" or not known:
                 headers = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain"}
                 return Response("Authorization: Bearer <ADMIN_TOKEN> is needed.\n", 401, headers)
-            return route()
+            return route(**parts)
 
         return guarded
 

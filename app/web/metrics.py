@@ -25,6 +25,12 @@ class Metrics:
         self.slow = Counter(
             "chat_slow_clients_total", "Clients disconnected because they did not read.", registry=self.registry
         )
+        self.records = Counter(
+            "chat_shipped_total", "Records that Elasticsearch has confirmed, by kind.", ["kind"], registry=self.registry
+        )
+        self.outages = Counter(
+            "chat_shipping_outages_total", "Times that Elasticsearch could not be used.", registry=self.registry
+        )
         self.connections = Gauge("chat_connections", "Connected clients.", registry=self.registry)
         self.first_piece = Histogram(
             "chat_first_piece_seconds", "From acceptance to the first piece.", buckets=SECONDS, registry=self.registry
@@ -37,6 +43,12 @@ class Metrics:
         """Begin the counts of these final states at zero, so that the first one of each is seen as a rise."""
         for state in states:
             self.turns.labels(state)
+
+    def shipped(self, kind: str, count: int) -> None:
+        self.records.labels(kind).inc(count)
+
+    def outage(self) -> None:
+        self.outages.inc()
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Add a gauge whose value is asked for when somebody looks."""

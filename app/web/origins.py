@@ -32,12 +32,14 @@ class Origins:
         if origin is None:
             return True
         origin = origin.lower()
-        if self._is_own(origin, environ) or any(pattern.fullmatch(origin) for pattern in self._patterns):
+        if self.is_own(origin, environ) or any(pattern.fullmatch(origin) for pattern in self._patterns):
             return True
         self._tell(origin)
         return False
 
-    def _is_own(self, origin: str, environ: Mapping[str, Any]) -> bool:
+    def is_own(self, origin: str, environ: Mapping[str, Any]) -> bool:
+        """Whether `origin` is this server's own, whatever else is allowed."""
+        origin = origin.lower()
         host = str(environ.get("HTTP_HOST", "")).lower()
         try:
             page, own = urlsplit(origin), urlsplit(f"//{host}")

@@ -28,15 +28,18 @@ PAGE_POLICY = "; ".join(
 )
 
 Check = Callable[[], None]
+Detail = Callable[[], dict[str, object]]
 
 
 def add_routes(
-    flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check], demo: bool = False
-) -> None:
+    flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check],
+    details: dict[str, Detail] | None = None, demo: bool = False,
+) -> None:  # fmt: skip
     """Add all routes.
 
-    `checks`: what must work before messages can be taken; each raises if it does not. `demo`: the demo answers, so
-    there is somebody who counts for `/try/resume`.
+    `checks`: what must work before messages can be taken; each raises if it does not. `details`: what `/readyz` shows
+    besides, which changes nothing about being ready. `demo`: the demo answers, so there is somebody who counts for
+    `/try/resume`.
     """
     routes = Blueprint("chat", __name__)
 
@@ -58,7 +61,8 @@ def add_routes(
     def readyz() -> Response:
         results = {name: _result(check) for name, check in checks.items()}
         ready = all(result == "ok" for result in results.values())
-        response = jsonify(ready=ready, checks=results)
+        shown = {name: detail() for name, detail in (details or {}).items()}
+        response = jsonify(ready=ready, checks=results, **({"details": shown} if shown else {}))
         response.status_code = 200 if ready else 503
         return response
 

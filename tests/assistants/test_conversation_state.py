@@ -110,3 +110,42 @@ def test_a_function_call_is_answered_into_the_conversation(
     assert isinstance(ask(theirs)[-1], Finished)
     (item,) = upstream.asked("/responses", method="POST")[1].body["input"]
     assert item["type"] == "function_call_output"
+
+
+def test_a_conversation_is_forgotten_with_its_items_and_its_responses(
+    upstream: OpenAIServer, theirs: ConversationAssistant
+) -> None:
+    history = [Exchange(f"secret {n}", f"answer {n}") for n in range(70)]
+    events = list(theirs.stream(Question("t1", "c", "secret", history)))
+    there = thread_of(events)
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    assert finished.response_id is not None
+    theirs.forget(there, (finished.response_id,))
+    left = upstream.responses
+    assert (left.conversations, left.left_behind, left.responses, left.histories) == ({}, [], {}, {})
+    theirs.forget(there, (finished.response_id,))
+
+
+def test_a_server_that_cannot_delete_items_still_deletes_the_conversation(
+    upstream: OpenAIServer, theirs: ConversationAssistant
+) -> None:
+    there = thread_of(list(theirs.stream(Question("t1", "c", "secret"))))
+    upstream.absent["/items"] = 405
+    theirs.forget(there, ())
+    assert upstream.responses.conversations == {}
+
+
+@pytest.mark.parametrize("path", ["/items", "{there}", "{response}"])
+def test_what_cannot_be_forgotten_just_now_says_so_and_is_forgotten_later(
+    upstream: OpenAIServer, theirs: ConversationAssistant, path: str
+) -> None:
+    events = list(theirs.stream(Question("t1", "c", "secret")))
+    there = thread_of(events)
+    (finished,) = [event for event in events if isinstance(event, Finished)]
+    responses = (finished.response_id or "",)
+    upstream.next(Scenario(status=503), path=path.format(there=there, response=finished.response_id))
+    with pytest.raises(AssistantError) as refused:
+        theirs.forget(there, responses)
+    assert refused.value.transient
+    theirs.forget(there, responses)
+    assert (upstream.responses.conversations, upstream.responses.left_behind) == ({}, [])

@@ -653,3 +653,26 @@ def test_a_cancel_that_fails_is_logged_without_text_and_hides_nothing(
     assert "its run could not be cancelled" in caplog.text
     assert "alpha" not in caplog.text
     assert "sk-secret" not in caplog.text
+
+
+def test_a_thread_is_forgotten_and_that_may_be_repeated(upstream: OpenAIServer, threads: ThreadsAssistant) -> None:
+    list(threads.stream(Question("t1", "c", "secret")))
+    (there,) = upstream.threads.threads
+    upstream.next(Scenario(status=503), path=there)
+    with pytest.raises(AssistantError) as refused:
+        threads.forget(there, ())
+    assert refused.value.transient
+    threads.forget(there, ())
+    assert upstream.threads.threads == {}
+    threads.forget(there, ())
+
+
+def test_a_server_that_cannot_delete_threads_says_that_it_has_no_such_route(
+    upstream: OpenAIServer, threads: ThreadsAssistant
+) -> None:
+    list(threads.stream(Question("t1", "c", "secret")))
+    (there,) = upstream.threads.threads
+    upstream.absent[there] = 405
+    with pytest.raises(AssistantError) as refused:
+        threads.forget(there, ())
+    assert refused.value.no_such_route

@@ -28,15 +28,17 @@ LIVES_IN = {
     "eventlet": ("ws/",),
     "gunicorn": ("ws/",),
     "openai": ("app/assistants/",),
-    "httpx2": ("app/assistants/",),
+    "httpx2": ("app/assistants/", "app/transcripts/kibana"),
     "sqlalchemy": ("app/transcripts/",),
     "alembic": ("app/transcripts/",),
+    "elasticsearch": ("app/transcripts/elastic_client.py",),
+    "elastic_transport": ("app/transcripts/elastic_client.py",),
     "sqlite3": (),
     "prometheus_client": ("app/web/metrics.py",),
     "flask_cors": ("app/web/",),
-    "itsdangerous": ("app/chat/identity.py",),
+    "itsdangerous": ("app/chat/identity.py", "app/web/sign_in.py"),
     "dotenv": ("app/settings.py",),
-    "pydantic_settings": ("app/settings.py",),
+    "pydantic_settings": ("app/settings.py", "app/settings_elasticsearch.py"),
 }
 
 

@@ -39,6 +39,8 @@ class Store:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     responses: dict[str, Json] = field(default_factory=dict)
     histories: dict[str, list[Json]] = field(default_factory=dict)
+    left_behind: list[Json] = field(default_factory=list)
+    """Items of conversations that were deleted."""
 
 
 def create(exchange: Exchange) -> None:
@@ -149,7 +151,8 @@ def _found(exchange: Exchange, ident: str) -> Conversation:
 def create_conversation(exchange: Exchange) -> None:
     """POST /conversations."""
     body = exchange.json
-    conversation = Conversation(long_id("conv"), now(), body.get("metadata") or {}, list(body.get("items") or []))
+    items = [{"id": long_id("msg"), "type": "message", **item} for item in body.get("items") or []]
+    conversation = Conversation(long_id("conv"), now(), body.get("metadata") or {}, items)
     exchange.upstream.responses.conversations[conversation.id] = conversation
     exchange.send_json(conversation.as_json())
 
@@ -169,9 +172,26 @@ def add_items(exchange: Exchange, ident: str) -> None:
     exchange.send_json({"object": "list", "data": added, "has_more": False, "first_id": "", "last_id": ""})
 
 
+def list_items(exchange: Exchange, ident: str) -> None:
+    """GET /conversations/{id}/items?limit=: the first ones."""
+    items = _found(exchange, ident).items
+    shown = items[: int(exchange.query("limit", "20"))]
+    ends = {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
+    exchange.send_json({"object": "list", "data": shown, **ends, "has_more": len(items) > len(shown)})
+
+
+def delete_item(exchange: Exchange, ident: str, item: str) -> None:
+    """DELETE /conversations/{id}/items/{item}."""
+    conversation = _found(exchange, ident)
+    if item not in [one["id"] for one in conversation.items]:
+        raise invalid(f"Item with id '{item}' not found.", status=404)
+    conversation.items = [one for one in conversation.items if one["id"] != item]
+    exchange.send_json(conversation.as_json())
+
+
 def delete_conversation(exchange: Exchange, ident: str) -> None:
-    """DELETE /conversations/{id}."""
-    _found(exchange, ident)
+    """DELETE /conversations/{id}. Its items are not deleted with it (https://platform.openai.com/docs/api-reference)."""
+    exchange.upstream.responses.left_behind += _found(exchange, ident).items
     del exchange.upstream.responses.conversations[ident]
     exchange.send_json({"id": ident, "object": "conversation.deleted", "deleted": True})
 
@@ -199,5 +219,7 @@ ROUTES = (
     Route("POST", "/conversations", create_conversation),
     Route("GET", "/conversations/*", get_conversation),
     Route("POST", "/conversations/*/items", add_items),
+    Route("GET", "/conversations/*/items", list_items),
+    Route("DELETE", "/conversations/*/items/*", delete_item),
     Route("DELETE", "/conversations/*", delete_conversation),
 )

@@ -200,3 +200,18 @@ def test_a_forgetful_server_takes_any_conversation_and_remembers_nothing() -> No
         for _ in range(2):
             reply = raw_http.ask(upstream, "/responses", body)
             assert (reply.status, "turn 1" in reply.body.decode()) == (200, True)
+
+
+def test_items_of_a_conversation_are_listed_and_deleted_and_stay_when_only_the_conversation_is(
+    upstream: OpenAIServer, client: openai.OpenAI
+) -> None:
+    items: list[Any] = [{"role": "user", "content": f"text {n}"} for n in range(3)]
+    there = client.conversations.create(items=items).id
+    first, *others = client.conversations.items.list(there, limit=100).data
+    assert len(others) == 2
+    client.conversations.items.delete(str(first.id), conversation_id=there)
+    assert [item.id for item in client.conversations.items.list(there)] == [item.id for item in others]
+    with pytest.raises(openai.NotFoundError):
+        client.conversations.items.delete(str(first.id), conversation_id=there)
+    client.conversations.delete(there)
+    assert [item["id"] for item in upstream.responses.left_behind] == [item.id for item in others]

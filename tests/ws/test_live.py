@@ -83,3 +83,13 @@ def test_a_turn_that_is_finished_twice_or_was_never_there_is_no_fault() -> None:
     replay.finish("t")
     replay.finish("unknown")
     assert replay.snapshot("t").seq == 0
+
+
+def test_a_turn_that_is_dropped_is_gone_whether_it_runs_or_has_ended() -> None:
+    replay, _ = replay_of(("running", ["a"]), ("ended", ["b", "c"]), ("other", ["d"]))
+    replay.finish("ended")
+    replay.drop(["running", "ended", "never heard of"])
+    assert replay.snapshot("running") == replay.snapshot("ended") == Snapshot("", -1)
+    assert replay.snapshot("other").text == "d"
+    replay.drop(["other"])
+    assert replay.size == 0
