@@ -66,6 +66,7 @@ class Tab:
         self._awaited: Shown | None = None
         self._asked: dict[int, Callable[[dict[str, Any]], None]] = {}
         self._reads_back = True
+        self._read: set[str] = set()
         self._wanted: deque[str] = deque()
         self._events: dict[str, Callable[[dict[str, Any]], None]] = {
             "session": self._session,
@@ -148,8 +149,10 @@ class Tab:
 
     def _page(self, turns: list[dict[str, Any]], *, more: bool) -> None:
         """The turns of `session` or a page of `history`. Once one is new, all older ones are asked for."""
-        known = all(self.ended(turn["turn_id"]) for turn in turns)
+        # Not what was heard live: that can be a turn of which the session, with those before it, was lost in a cut.
+        known = all(turn["turn_id"] in self._read for turn in turns)
         for turn in turns:
+            self._read.add(turn["turn_id"])
             shown = self._shown(turn["turn_id"])
             if turn["state"] in FINAL:
                 shown.finish(turn["state"], turn["answer"])
