@@ -86,10 +86,6 @@ class Subjects:
 
         return self._database.write(work)
 
-    def any_older(self, moment: int) -> bool:
-        with self._database.reading() as connection:
-            return connection.execute(select(conversations.c.uuid).where(_old(moment)).limit(1)).first() is not None
-
     def unshipped_before(self, moment: int) -> bool:
         """Whether Elasticsearch lacks something of a conversation that began before `moment`.
 
