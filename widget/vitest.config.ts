@@ -1,3 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { forVite } from "./dictionaries.mjs";
 
-export default defineConfig({ test: { environment: "jsdom", include: ["test/**/*.test.ts"] } });
+export default defineConfig({
+  plugins: [forVite as { name: string }],
+  test: { environment: "jsdom", include: ["test/**/*.test.ts"] },
+});

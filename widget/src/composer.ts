@@ -3,7 +3,7 @@
  * Enter sends, Shift+Enter breaks the line; a text that is too long is not sent and not lost.
  */
 import { button, h } from "./element";
-import { texts } from "./texts";
+import { fill, texts } from "./texts";
 
 /** From this share of the limit on it says how much is left. */
 const NEARLY_FULL = 0.8;
@@ -74,7 +74,7 @@ export class Composer {
   #onInput(): void {
     const length = charactersOf(this.input.value);
     this.#left.hidden = length < this.#max * NEARLY_FULL;
-    this.#left.textContent = this.#left.hidden ? "" : texts.left(this.#max - length);
+    this.#left.textContent = this.#left.hidden ? "" : fill(length > this.#max ? texts.over : texts.left, Math.abs(this.#max - length));
     this.#left.classList.toggle("over", length > this.#max);
     this.input.style.height = "auto";
     if (this.input.scrollHeight) this.input.style.height = `${Math.min(this.input.scrollHeight, MAX_HEIGHT)}px`;

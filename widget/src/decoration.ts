@@ -3,7 +3,7 @@
  * Works on nodes that are inert already and builds its own by createElement, never from HTML.
  */
 import { h, icon } from "./element";
-import { texts } from "./texts";
+import { fill, texts } from "./texts";
 import type { Citation } from "./wire";
 
 const COPIED_MS = 1_600;
@@ -47,7 +47,7 @@ function mark(part: string, known: ReadonlySet<number>): Node {
   const n = Number(/^[ \t]*\[(\d+)\]$/.exec(part)?.[1] ?? NaN);
   if (!known.has(n)) return document.createTextNode(part);
   // Not a <button>: those are boxes of their own, and a line could break before the full stop that follows.
-  return h("sup", { class: "mark", role: "button", tabindex: "0", "data-source": String(n), "aria-label": texts.source(n) }, String(n));
+  return h("sup", { class: "mark", role: "button", tabindex: "0", "data-source": String(n), "aria-label": fill(texts.source, n) }, String(n));
 }
 
 async function onCopy(button: HTMLElement, text: string): Promise<void> {

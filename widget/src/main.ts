@@ -8,7 +8,7 @@ import { Chat } from "./chat";
 import { Connection } from "./connection";
 import { Drawer } from "./drawer";
 import { sheet } from "./styles";
-import { texts } from "./texts";
+import { language, speak, texts } from "./texts";
 import { TicketBox } from "./ticket";
 import { View } from "./view";
 
@@ -27,6 +27,9 @@ class AssistantChat extends HTMLElement {
   connectedCallback(): void {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet()];
+    speak([script?.dataset["language"], document.documentElement.lang, ...navigator.languages]);
+    this.lang = language.tag;
+    this.dir = language.dir;
     const tickets = new TicketBox(base.href);
     const chat = new Chat(tickets, new Drawer(base.href), (hearer) => new Connection(base, hearer), texts);
     const view = new View(chat, this.floating);

@@ -1,58 +1,56 @@
-/** Every sentence that the widget says by itself, in one place, so that more languages can stand beside it. */
+/**
+ * Every sentence that the widget says by itself, in the language of the page. The dictionaries are in texts/, one file
+ * a language; `{0}` and `{1}` stand for what is filled in.
+ */
+import ar from "./texts/ar.json?lines";
+import de from "./texts/de.json?lines";
+import en from "./texts/en.json";
+import es from "./texts/es.json?lines";
+import fr from "./texts/fr.json?lines";
+import type { WireError } from "./wire";
 
-export const texts = {
-  title: "Assistant chat",
-  close: "Close the chat",
-  newConversation: "New conversation",
-  placeholder: "Write a message…",
-  input: "Your message",
-  send: "Send",
-  stop: "Stop the answer",
-  conversation: "Conversation",
-  greeting: "How can I help?",
-  introduction: "Ask anything, or begin with one of these.",
-  starters: ["What is this?", "How do I put it on my site?", "How do I connect a model?"],
-  earlier: "Show earlier messages",
-  latest: "To the latest message",
-  online: "Connected",
-  connecting: "Connecting…",
-  reconnecting: "Reconnecting…",
-  unreachable: "The chat cannot be reached at the moment. Trying again…",
-  noNetwork: "No network. Reconnecting when it is back…",
-  sending: "Sending…",
-  waiting: "Will be sent when the connection is back.",
-  waitingTurn: "Waiting for its turn…",
-  sentAgain: "Your message will be sent again by itself.",
-  elsewhere: "This was written in an earlier conversation and has not been sent.",
-  tryAgain: "Try again",
-  askAgain: "Ask again",
-  discard: "Discard",
-  dismiss: "Dismiss",
-  queued: "Waiting in the queue…",
-  thinking: "Thinking…",
-  tool: "Looking things up…",
-  stalled: "This takes longer than usual…",
-  stopping: "Stopping…",
-  stopped: "You stopped this answer.",
-  interrupted: "This answer was interrupted.",
-  failed: "This answer failed.",
-  nothing: "There was no answer.",
-  truncated: "This answer reached the model's length limit.",
-  invalid: "Your earlier conversation could not be opened, so a new one began.",
-  expired: "Your earlier conversation has expired, so a new one began.",
-  unanswered: "The server did not answer. Please try again.",
-  tooLong: (length: number, max: number) => `This message is too long: ${length} of at most ${max} characters.`,
-  left: (left: number) => (left < 0 ? `${-left} too many` : `${left} left`),
-  good: "Good answer",
-  bad: "Bad answer",
-  sources: "Sources",
-  source: (n: number) => `Source ${n}`,
-  table: "Table",
-  copy: "Copy",
-  copyCode: "Copy code",
-  copied: "Copied",
-  notCopied: "Not copied",
-  you: "You said:",
-  assistant: "Assistant said:",
-  finished: (text: string) => `Assistant: ${text}`,
+export type Texts = Record<keyof typeof en, string>;
+
+const KEYS = Object.keys(en);
+/** Texts in the order of the keys, a line each. */
+const DICTIONARIES: Record<string, string> = { ar, de, en: Object.values(en).join("\n"), es, fr };
+const RIGHT_TO_LEFT = new Set(["ar"]);
+
+/** Errors that we can tell in the reader's language; of others the server's own English sentence is shown. */
+const BY_CODE: Record<string, keyof Texts> = {
+  busy: "busy",
+  restarting: "restarting",
+  assistant_busy: "assistantDown",
+  assistant_unavailable: "assistantDown",
+  content_filtered: "filtered",
+  internal: "fault",
+  journal_unavailable: "fault",
 };
+
+/** What is said now. Filled by `speak` before anything is drawn. */
+export const texts: Texts = { ...en };
+/** Of the language that is spoken: its tag with region, and the way its lines run. */
+export const language = { tag: "en", dir: "ltr" };
+
+/** Speaks the first of `wanted` (tags such as "de-AT") for which there is a dictionary; else English. */
+export function speak(wanted: readonly (string | null | undefined)[]): void {
+  const tag = wanted.find((tag) => tag && dictionaryOf(tag) in DICTIONARIES) ?? "en";
+  const lines = DICTIONARIES[dictionaryOf(tag)]!.split("\n");
+  KEYS.forEach((key, index) => (texts[key as keyof Texts] = lines[index]!));
+  language.tag = tag;
+  language.dir = RIGHT_TO_LEFT.has(dictionaryOf(tag)) ? "rtl" : "ltr";
+}
+
+export function fill(text: string, ...values: (string | number)[]): string {
+  return text.replace(/\{(\d)\}/g, (_, index: string) => String(values[Number(index)]));
+}
+
+/** An error as a sentence. The server's own, which knows more, where the reader's language is its English. */
+export function sentence({ code, message }: WireError): string {
+  const ours = BY_CODE[code];
+  return ours && dictionaryOf(language.tag) !== "en" ? texts[ours] : message;
+}
+
+function dictionaryOf(tag: string): string {
+  return tag.split("-", 1)[0]!.toLowerCase();
+}

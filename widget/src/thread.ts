@@ -3,10 +3,11 @@
  */
 import type { Chat } from "./chat";
 import { button, h } from "./element";
-import { texts } from "./texts";
+import { fill, texts } from "./texts";
 import { isOpen } from "./turn";
 import { type TurnActions, TurnView } from "./turnview";
 
+const STARTERS = ["What is this?", "How do I put it on my site?", "How do I connect a model?"];
 /** So near the end counts as "at the bottom". */
 const NEAR = 48;
 
@@ -101,7 +102,7 @@ export class Thread {
   /** Said once when the answer is whole; token by token nobody could listen to it. */
   #announceOnce(id: string, open: boolean, view: TurnView): void {
     if (open) this.#open.add(id);
-    else if (this.#open.delete(id)) this.#announce(texts.finished(view.spoken || view.element.innerText));
+    else if (this.#open.delete(id)) this.#announce(fill(texts.finished, view.spoken || view.element.innerText));
   }
 
   #stick(): void {
@@ -121,7 +122,7 @@ export class Thread {
 }
 
 function emptyState(ask: (text: string) => void): HTMLElement {
-  const starters = texts.starters.map((text) => {
+  const starters = STARTERS.map((text) => {
     const starter = h("button", { type: "button", class: "starter", "data-test": "starter" }, text);
     starter.addEventListener("click", () => ask(text));
     return starter;

@@ -6,7 +6,7 @@ import { AnswerView } from "./answer";
 import { button, h } from "./element";
 import type { Outgoing } from "./outbox";
 import { safeLink } from "./sanitise";
-import { texts } from "./texts";
+import { fill, language, sentence, texts } from "./texts";
 import { type Turn, isOpen } from "./turn";
 import type { Citation, Rating } from "./wire";
 
@@ -17,13 +17,8 @@ export interface TurnActions {
   discard(clientId: string): void;
 }
 
-const NOTES: Record<string, string> = {
-  stopped: texts.stopped,
-  interrupted: texts.interrupted,
-  failed: texts.failed,
-  truncated: texts.truncated,
-};
-
+/** Final states that need a word; each is its own key in the dictionary. */
+const NOTED = new Set(["stopped", "interrupted", "failed", "truncated"]);
 /** What failed or was cut off by us is not the assistant's answer to be judged. */
 const RATEABLE = new Set(["complete", "truncated", "stopped"]);
 /** What went wrong will go wrong again: nothing is gained by asking the same once more. */
@@ -81,7 +76,7 @@ export class TurnView {
     const discard = action(texts.discard, () => this.#actions.discard(clientId), "discard");
     if (state === "refused") this.#showRefused(message, discard);
     else if (state === "offline") this.#say(texts.waiting);
-    else if (held) this.#say(`${error.message} ${texts.sentAgain}`, discard);
+    else if (held) this.#say(`${sentence(error)} ${texts.sentAgain}`, discard);
     else this.#say(state === "waiting" ? texts.waitingTurn : texts.sending);
   }
 
@@ -130,10 +125,10 @@ export class TurnView {
   }
 
   #showNote(turn: Turn): void {
-    const words = turn.state === "complete" && turn.answer === "" ? texts.nothing : NOTES[turn.state];
+    const words = turn.state === "complete" && turn.answer === "" ? texts.nothing : NOTED.has(turn.state) && texts[turn.state as "stopped"];
     if (!words) return this.#say(null);
     const failed = turn.state === "failed" || turn.state === "interrupted" || words === texts.nothing;
-    const error = turn.error?.message;
+    const error = turn.error && sentence(turn.error);
     if (!failed) return this.#say(error ?? words);
     // The state in a word of ours, what happened in the server's.
     const hopeless = HOPELESS.has(turn.error?.code ?? "");
@@ -144,7 +139,7 @@ export class TurnView {
 
   #showRefused({ clientId, error }: Outgoing, discard: HTMLElement): void {
     const again = action(texts.tryAgain, () => this.#actions.sendAgain(clientId), "retry");
-    this.#say(error?.message ?? texts.unanswered, again, discard);
+    this.#say(error ? sentence(error) : texts.unanswered, again, discard);
     this.#note.dataset["test"] = "error";
     this.#note.classList.add("bad");
   }
@@ -173,14 +168,15 @@ export class TurnView {
 }
 
 function progressWords(turn: Turn): string {
-  if (turn.detail) return turn.detail;
+  // The server says it in English.
+  if (turn.detail && language.tag.startsWith("en")) return turn.detail;
   if (turn.activity === "tool") return texts.tool;
   if (turn.activity === "queued") return texts.queued;
   return turn.activity === "stalled" ? texts.stalled : texts.thinking;
 }
 
 function source(citation: Citation): HTMLElement {
-  const label = citation.title || citation.filename || citation.url || texts.source(citation.n);
+  const label = citation.title || citation.filename || citation.url || fill(texts.source, citation.n);
   const href = safeLink(citation.url);
   const item = h("li", { value: String(citation.n), tabindex: "-1" }, h("span", { class: "number" }, String(citation.n)));
   item.append(href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, label) : h("span", {}, label));
@@ -199,5 +195,5 @@ function unseen(words: string): HTMLElement {
 
 function when(at: string): string {
   const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString();
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(language.tag);
 }

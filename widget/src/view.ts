@@ -6,7 +6,7 @@ import type { Chat } from "./chat";
 import { Composer, charactersOf } from "./composer";
 import { openTurn } from "./conversation";
 import { button, h, icon } from "./element";
-import { texts } from "./texts";
+import { fill, sentence, texts } from "./texts";
 import { Thread } from "./thread";
 
 const SPOKEN_MAX = 2_000;
@@ -104,7 +104,7 @@ export class View {
     const max = this.#chat.conversation.limits.max_text;
     const length = charactersOf(text);
     if (length > max) {
-      this.#chat.show({ code: "too_long", message: texts.tooLong(length, max) });
+      this.#chat.show({ code: "too_long", message: fill(texts.tooLong, length, max) });
       return false;
     }
     this.#thread.toLatest();
@@ -125,7 +125,7 @@ export class View {
     this.#thread.show(this.#chat);
     this.#composer.show(open !== undefined, open?.stopping ?? false, online, conversation.limits.max_text);
     this.#new.disabled = !online || (conversation.turns.length === 0 && this.#chat.outbox.length === 0);
-    this.#showProblem(problem?.message ?? null);
+    this.#showProblem(problem && sentence(problem));
   }
 
   #showConnection(online: boolean): void {
