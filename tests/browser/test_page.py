@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.browser.chat_page import answer, open_chat, say, turns
 from tests.running_server import RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 
@@ -53,24 +54,6 @@ def shop() -> Iterator[Shop]:
     yield site
     site.http.shutdown()
     site.http.server_close()
-
-
-def say(page: Page, text: str) -> None:
-    page.locator("[data-test=input]").fill(text)
-    page.locator("[data-test=input]").press("Enter")
-
-
-def turns(page: Page) -> Locator:
-    return page.locator("[data-test=turn]")
-
-
-def answer(page: Page) -> Locator:
-    return page.locator("[data-test=answer]").last
-
-
-def open_chat(page: Page, server: RunningServer) -> None:
-    page.goto(server.url)
-    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
 
 
 def test_a_visitor_writes_and_watches_the_answer_arrive(start_server: Start, page: Page) -> None:

@@ -39,20 +39,23 @@ export class Composer {
     this.element.addEventListener("submit", (event) => this.#onSubmit(event));
     this.input.addEventListener("keydown", (event) => this.#onKey(event));
     this.input.addEventListener("input", () => this.#onInput());
-    this.#stop.addEventListener("click", () => this.#actions.stop());
+    this.#stop.addEventListener("click", () => {
+      this.#actions.stop();
+      // A button that is disabled, then gone, cannot keep the focus.
+      this.input.focus({ preventScroll: true });
+    });
     this.#onInput();
   }
 
   /** `running`: an answer is under way; the stop button takes the place of the send button. */
   show(running: boolean, stopping: boolean, online: boolean, maxText: number): void {
-    const hadFocus = this.element.contains((this.element.getRootNode() as ShadowRoot).activeElement);
     this.#running = running;
     this.#max = maxText;
     this.#stop.disabled = stopping || !online;
     this.#arrange();
     // The button under the reader's focus may just have gone: keep them in the form.
-    const active = (this.element.getRootNode() as ShadowRoot).activeElement;
-    if (hadFocus && !active) this.input.focus({ preventScroll: true });
+    const active = (this.element.getRootNode() as ShadowRoot).activeElement as HTMLElement | null;
+    if (active?.hidden) this.input.focus({ preventScroll: true });
   }
 
   #onSubmit(event: Event): void {
