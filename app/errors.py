@@ -24,6 +24,8 @@ class Code(StrEnum):
     BUSY = "busy"
     RESTARTING = "restarting"
     NOT_YOURS = "not_yours"
+    BAD_USER_TOKEN = "bad_user_token"
+    NOT_SIGNED_IN = "not_signed_in"
     ERASED = "erased"
     UNKNOWN_TURN = "unknown_turn"
     UNAUTHORIZED = "unauthorized"

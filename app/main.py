@@ -16,11 +16,13 @@ from app.assistants.choose import assistant_for
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
 from app.chat.turns import TurnState
+from app.chat.user_tokens import UserTokens
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
 from app.keeping import DAY, Keeping, keep, utc
 from app.settings import Settings, load, split_secrets
 from app.transcripts.figures import Figures
+from app.transcripts.past import PastConversations
 from app.transcripts.read_back import ReadBack
 from app.transcripts.reading import Reading
 from app.web.conversation_api import conversation_routes
@@ -43,6 +45,7 @@ def create(settings: Settings) -> Flask:
     data_dir = DataDir(settings.data_dir)
     keys = split_secrets(settings.secret_key) or [data_dir.secret_key()]
     tokens = Tokens(keys, int(settings.token_days * DAY))
+    user_tokens = UserTokens(split_secrets(settings.user_token_secret))
     metrics = Metrics()
     metrics.expect(state for state in TurnState if state.final)
     assistant = assistant_for(settings)
@@ -56,9 +59,10 @@ def create(settings: Settings) -> Flask:
     demo = assistant.name == "demo"
     add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details, demo=demo)
     add_erasure(flask, admin_token=settings.admin_token, erase=kept.eraser.erase)
-    _add_reading(flask, settings, kept, keys, tokens, origins)
+    _add_reading(flask, settings, kept, keys, tokens, user_tokens, origins)
     add_socket(
-        flask, settings, origins=origins, metrics=metrics, tokens=tokens, assistant=assistant, journal=kept.journal,
+        flask, settings, origins=origins, metrics=metrics, tokens=tokens, user_tokens=user_tokens, assistant=assistant,
+        journal=kept.journal, past=PastConversations(kept.database),
         tombstones=kept.tombstones, subjects=kept.subjects, note=kept.note, end_orphans=kept.end_orphans,
         shipper=kept.shipper, background=kept.background,
     )  # fmt: skip
@@ -67,12 +71,15 @@ def create(settings: Settings) -> Flask:
 
 
 def _add_reading(
-    flask: Flask, settings: Settings, kept: Keeping, keys: list[str], tokens: Tokens, origins: Origins
-) -> None:
+    flask: Flask, settings: Settings, kept: Keeping, keys: list[str], tokens: Tokens, user_tokens: UserTokens,
+    origins: Origins,
+) -> None:  # fmt: skip
     """One conversation as JSON, and the transcript viewer for operators."""
     reading = Reading(kept.database)
     archive = kept.archived if kept.elastic else None
-    read_back = ReadBack(reading, kept.journal, tokens, assistant_id=settings.assistant_id, archive=archive)
+    read_back = ReadBack(
+        reading, kept.journal, tokens, user_tokens, assistant_id=settings.assistant_id, archive=archive
+    )
     flask.register_blueprint(conversation_routes(read_back, settings.admin_token))
     if settings.admin_token is not None:
         days = Figures(kept.database, utc).days

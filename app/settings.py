@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -39,6 +39,9 @@ class Settings(ElasticsearchSettings):
     # Secrets
     secret_key: SecretStr | None = Field(
         None, description="at least 16 random characters, such as the output of `openssl rand -hex 32`"
+    )
+    user_token_secret: SecretStr | None = Field(
+        None, description="at least 32 random characters, such as the output of `openssl rand -hex 32`"
     )
     admin_token: SecretStr | None = Field(
         None, description="at least 16 random characters, such as the output of `openssl rand -hex 32`"
@@ -96,11 +99,13 @@ class Settings(ElasticsearchSettings):
                 raise ValueError(f"{origin!r} is not an origin (scheme://host, no path, no slash at the end)")
         return tuple(origin.lower() for origin in origins)
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "user_token_secret")
     @classmethod
-    def _check_keys(cls, keys: SecretStr | None) -> SecretStr | None:
-        if any(len(key) < 16 for key in split_secrets(keys)):
-            raise ValueError("a key of it is shorter than 16 characters")
+    def _check_keys(cls, keys: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # 32 bytes: RFC 7518, 3.2, for HS256.
+        least = 32 if info.field_name == "user_token_secret" else 16
+        if any(len(key.encode()) < least for key in split_secrets(keys)):
+            raise ValueError(f"one of its parts is shorter than {least} bytes")
         return keys
 
     @field_validator("admin_token")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import SettingsError
-from app.settings import Settings, load, misspelt
+from app.settings import Settings, load, misspelt, split_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,9 @@ def test_the_file_is_read_and_the_environment_comes_first(monkeypatch: pytest.Mo
         ("SECRET_KEY", "short", "openssl rand"),
         ("SECRET_KEY", "long-enough-for-a-key,short", "openssl rand"),
         ("ADMIN_TOKEN", "short", "openssl rand"),
+        ("USER_TOKEN_SECRET", "x" * 31, "openssl rand"),
+        ("USER_TOKEN_SECRET", f"{'x' * 32},{'y' * 31}", "32 bytes"),
+        ("USER_TOKEN_SECRET", f"{'x' * 32},", "32 bytes"),
         ("ASSISTANT", "gpt", "demo, responses, chat or threads"),
         ("CHAT_STATE", "theirs", "history or conversation"),
         ("OPENAI_API_KEY", "schlüssel", "the key of"),
@@ -71,6 +74,12 @@ def test_a_wrong_setting_is_named_with_what_to_write(
         settings_of(monkeypatch, **{name: value})
     assert str(refused.value).startswith(f"{name}: ")
     assert hint in str(refused.value)
+
+
+def test_secrets_of_user_tokens_have_32_bytes_and_there_may_be_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(monkeypatch, USER_TOKEN_SECRET=f"{'x' * 32} , {'ü' * 16}")
+    assert split_secrets(settings.user_token_secret) == ["x" * 32, "ü" * 16]
+    assert "xxx" not in repr(settings)
 
 
 def test_a_file_that_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

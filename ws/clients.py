@@ -1,4 +1,4 @@
-"""Who is connected: each client's identity, and how a connection comes by one."""
+"""Who is connected: each client's identity, and what is kept of its connection."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal
-from urllib.parse import parse_qs
 
-from app.chat.identity import Identity, Tokens, new_identity
+from app.chat.identity import Identity, Tokens
 from app.errors import ChatError, Code
-from app.transcripts.journal import SqlJournal
 from app.web.visitors import remote_address
 from ws import payloads
-from ws.payloads import Hello, Resume
+from ws.payloads import Resume
 
 Renewed = Literal["invalid", "expired"]
 Kept = Literal["off", "truncated", "full"]
+Erased = Callable[[Identity], bool]
 MAX_AGENT = 500
 
 
@@ -38,30 +37,18 @@ class Client:
 class Clients:
     """The connected clients of this worker, by Socket.IO session id."""
 
-    def __init__(
-        self, tokens: Tokens, journal: SqlJournal, *, trust_client_ids: bool, client_ip: Kept = "off",
-        erased: Callable[[Identity], bool] = lambda _identity: False,
-    ) -> None:  # fmt: skip
+    def __init__(self, tokens: Tokens, client_ip: Kept = "off", erased: Erased = lambda _identity: False) -> None:
         self._tokens = tokens
         self._erased = erased
-        self._journal = journal
-        self._trust_client_ids = trust_client_ids
         self._client_ip = client_ip
         self._clients: dict[str, Client] = {}
 
-    def welcome(self, sid: str, hello: Hello, environ: Mapping[str, Any]) -> Client:
-        """Give a connection its identity. Raises `ChatError`: `not_yours`, `journal_unavailable`."""
-        query = environ.get("QUERY_STRING", "")
-        client = self._opened_by_token(hello) or self._named_by_query(hello, query) or Client(new_identity())
-        if self._erased(client.identity):
-            client = Client(new_identity(), renewed="invalid")
-        client = replace(
-            client, older=hello.protocol is None, after=hello.after,
-            ip=address(remote_address(environ), self._client_ip),
+    def welcome(self, sid: str, client: Client, environ: Mapping[str, Any]) -> None:
+        """Take a connection that has its identity (ws/entrance.py) among the clients."""
+        self._clients[sid] = replace(
+            client, ip=address(remote_address(environ), self._client_ip),
             user_agent=environ.get("HTTP_USER_AGENT", "")[:MAX_AGENT] or None,
         )  # fmt: skip
-        self._clients[sid] = client
-        return client
 
     def get(self, sid: str) -> Client:
         """A connected client. Raises `not_connected`: events can arrive after the connection ended."""
@@ -105,28 +92,6 @@ class Clients:
         claims = ((conversation, identity.conversation), (user_id, identity.user_id))
         if any(claim is not None and payloads.well_formed_uuid(claim) != own for claim, own in claims):
             raise ChatError(Code.NOT_YOURS, "These ids are not the ones that this connection was opened with.")
-
-    def _opened_by_token(self, hello: Hello) -> Client | None:
-        if hello.token is None:
-            return None
-        opened = self._tokens.open(hello.token)
-        if isinstance(opened, Identity):
-            return Client(opened)
-        return Client(new_identity(), renewed=opened)
-
-    def _named_by_query(self, hello: Hello, query: str) -> Client | None:
-        if not self._trust_client_ids or hello.protocol is not None:
-            return None
-        ids = parse_qs(query)
-        conversation = payloads.well_formed_uuid(ids.get("conversationId", [""])[0])
-        user_id = payloads.well_formed_uuid(ids.get("userId", [""])[0])
-        if conversation is None or user_id is None:
-            return None
-        owner = self._journal.owner_of(conversation)
-        identity = Identity(conversation, user_id, by_client=True)
-        if owner is not None and owner != identity:
-            raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
-        return Client(identity)
 
 
 def address(remote: str, kept: Kept) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 from app.chat.identity import Identity
 from app.chat.turns import Turn
 from app.errors import ChatError
+from app.transcripts.past import Past
 from app.web.metrics import Metrics
 from ws.live import Replay, Snapshot
 
@@ -58,16 +59,20 @@ class Emitter:
 
 
 def room(identity: Identity) -> str:
-    return f"{identity.conversation} {identity.user_id}"
+    return _room(identity.conversation, identity.user_id, identity.signed_in)
 
 
 def room_of_turn(turn: Turn) -> str:
-    return f"{turn.conversation} {turn.user_id}"
+    return _room(turn.conversation, turn.user_id, turn.signed_in)
 
 
 def older_room(name: str) -> str:
     """The room of those in `name` whose clients show nothing but `assistant_message`."""
-    return f"{name} older"
+    return f"older {name}"
+
+
+def _room(conversation: str, user_id: str, signed_in: bool) -> str:
+    return f"{conversation} {'user' if signed_in else 'visitor'} {user_id}"
 
 
 def turn_payload(turn: Turn) -> dict[str, Any]:
@@ -83,6 +88,11 @@ def turn_payload(turn: Turn) -> dict[str, Any]:
         "feedback": turn.feedback,
         "error": _error_of(turn),
     }
+
+
+def past_payload(past: Past) -> dict[str, str]:
+    """A conversation in the list of its user."""
+    return {"conversation_uuid": past.conversation, "title": past.title, "at": iso(past.at)}
 
 
 def finished_payload(turn: Turn) -> dict[str, Any]:

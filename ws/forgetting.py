@@ -43,7 +43,8 @@ class Forgetting:
     def look(self) -> None:
         """Do our part for new tombstones, oldest first. Raises `JournalError`."""
         for tombstone in self._tombstones.after(self._seen):
-            if tombstone.kind in MEMBERS and not self._let_go(tombstone):
+            # One that is done already was begun after the erasure that it belongs to was told everybody.
+            if tombstone.done_at is None and tombstone.kind in MEMBERS and not self._let_go(tombstone):
                 return
             self._seen = tombstone.id
             self._note(self._seen)
@@ -52,7 +53,7 @@ class Forgetting:
         """Whether nothing of it is left here. Otherwise it was stopped, and ends in a moment."""
         for turn in self._subjects.unfinished(tombstone):
             if turn.owner == self._owner:
-                self._conversations.stop(Identity(turn.conversation, turn.user_id), turn.id)
+                self._conversations.stop(Identity(turn.conversation, turn.user_id, signed_in=turn.signed_in), turn.id)
         for sid in self._clients.of(tombstone.kind, tombstone.subject):
             self._dismiss(sid, ERASED)
         if any(turn.owner == self._owner for turn in self._subjects.unfinished(tombstone)):

@@ -16,10 +16,12 @@ from socketio.exceptions import ConnectionRefusedError
 from app.chat.conversations import Conversations
 from app.chat.turns import TurnState
 from app.errors import ChatError, Code
+from app.transcripts.past import PastConversations
 from app.web.metrics import Metrics
 from ws import payloads
 from ws.clients import Client, Clients
-from ws.emitter import error_payload, older_room, resume_payload, room, turn_payload
+from ws.emitter import error_payload, older_room, past_payload, resume_payload, room, turn_payload
+from ws.entrance import Entrance
 from ws.live import Replay
 from ws.packets import NAMESPACE, REFUSED, Unacknowledged
 from ws.payloads import Resume
@@ -39,13 +41,15 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
     """One for the whole server; a client is its Socket.IO session id."""
 
     def __init__(
-        self, socketio: SocketIO, conversations: Conversations, clients: Clients, replay: Replay,
-        metrics: Metrics, max_text: int, turn_queue: int,
+        self, socketio: SocketIO, conversations: Conversations, entrance: Entrance, clients: Clients,
+        past: PastConversations, replay: Replay, metrics: Metrics, max_text: int, turn_queue: int,
     ) -> None:  # fmt: skip
         super().__init__(NAMESPACE)
         self._server = socketio
         self._conversations = conversations
+        self._entrance = entrance
         self._clients = clients
+        self._past = past
         self._replay = replay
         self._metrics = metrics
         self._limits = {"max_text": max_text, "turn_queue": turn_queue}
@@ -55,6 +59,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "stop": self._stop,
             "feedback": self._feedback,
             "history": self._history,
+            "conversations": self._list_conversations,
             "new_conversation": self._new_conversation,
             "heartbeat": lambda _sid, *_anything: None,
             REFUSED: self._refused,
@@ -95,7 +100,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
     def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         # Only this one exception may leave a connect handler; the library runs it again on others.
         try:
-            self._clients.welcome(sid, payloads.hello(auth), environ)
+            client = self._entrance.client(payloads.hello(auth), environ.get("QUERY_STRING", ""))
+            self._clients.welcome(sid, client, environ)
         except ChatError as error:
             self._metrics.refusals.labels(error.code).inc()
             raise ConnectionRefusedError(error.message, error_payload(error)) from None
@@ -137,6 +143,14 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             client.identity, before=page.before, limit=page.limit, max_bytes=SESSION_BYTES
         )
         return {"ok": True, "turns": [turn_payload(turn) for turn in turns], "more": more}
+
+    def _list_conversations(self, sid: str, *arguments: Any) -> Answer:
+        client = self._clients.get(sid)
+        page = payloads.conversations(arguments)
+        if not client.identity.signed_in:
+            raise ChatError(Code.NOT_SIGNED_IN, "Only signed-in users have a list of their conversations.")
+        found, more = self._past.of(client.identity.user_id, page.before, page.limit)
+        return {"ok": True, "conversations": [past_payload(past) for past in found], "more": more}
 
     def _new_conversation(self, sid: str, *arguments: Any) -> Answer:
         payloads.nothing(arguments)
@@ -185,6 +199,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         state = next((turn.state for turn in turns if running and turn.id == running.id), TurnState.RUNNING)
         if running and now and not state.final:
             payload["running"] = {"turn_id": running.id, "text": now.text, "seq": now.seq, "state": state}
+        if identity.signed_in:
+            payload["signed_in"] = True
         if resumed:
             payload["resumed"] = resumed
         if client.renewed:

@@ -19,8 +19,8 @@ CLIENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 MAX_COMMENT = 2000
 MAX_PAGE = 1000
 MAX_FIELDS = 50
-MAX_TURNS = 50
-"""Turns that one `history` may ask for."""
+MAX_PAGE_SIZE = 50
+"""Turns that one `history` may ask for, or conversations that one `conversations` may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Hello:
     protocol: int | None = None
     token: str | None = None
     after: Resume | None = None
+    user_token: str | None = None
+    conversation_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of the history: the last `limit` turns before the turn `before`."""
+    """A part of a list: the last `limit` ones before the one that has the id `before`."""
 
     before: str | None
     limit: int
@@ -67,7 +69,11 @@ def hello(auth: object) -> Hello:
     if after is not None:
         after_fields = _fields(after, "auth.after")
         after = Resume(_turn_id(after_fields, "turn_id"), _seq(after_fields, "seq"))
-    return Hello(protocol, _text(fields, "token", 4000), after)
+    user_token = _text(fields, "user_token", 4000)
+    chosen = _id(fields, "conversation_uuid", "conversation") if fields.get("conversation_uuid") is not None else None
+    if chosen is not None and user_token is None:
+        raise _bad("auth.conversation_uuid needs auth.user_token: it opens conversations of signed-in users.")
+    return Hello(protocol, _text(fields, "token", 4000), after, user_token, chosen)
 
 
 def message(arguments: tuple[Any, ...], max_text: int) -> UserMessage:
@@ -122,11 +128,19 @@ def nothing(arguments: tuple[Any, ...]) -> None:
 
 
 def history(arguments: tuple[Any, ...]) -> Page:
+    return _page(arguments, "turn")
+
+
+def conversations(arguments: tuple[Any, ...]) -> Page:
+    return _page(arguments, "conversation")
+
+
+def _page(arguments: tuple[Any, ...], kind: str) -> Page:
     fields = _only(arguments) if arguments else {}
     limit = fields.get("limit", 20)
-    if not _is_whole(limit) or not 1 <= limit <= MAX_TURNS:
-        raise _bad(f"limit must be a whole number from 1 to {MAX_TURNS}.")
-    before = None if fields.get("before") is None else _turn_id(fields, "before")
+    if not _is_whole(limit) or not 1 <= limit <= MAX_PAGE_SIZE:
+        raise _bad(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}.")
+    before = None if fields.get("before") is None else _id(fields, "before", kind)
     return Page(before, limit)
 
 
@@ -170,9 +184,13 @@ def _text(fields: dict[str, Any], name: str, longest: int | None) -> str | None:
 
 
 def _turn_id(fields: dict[str, Any], name: str) -> str:
+    return _id(fields, name, "turn")
+
+
+def _id(fields: dict[str, Any], name: str, kind: str) -> str:
     value = well_formed_uuid(fields.get(name))
     if value is None:
-        raise _bad(f"{name} must be the id of a turn.")
+        raise _bad(f"{name} must be the id of a {kind}.")
     return value
 
 

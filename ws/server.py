@@ -17,8 +17,10 @@ from app.chat.interfaces import Assistant
 from app.chat.queue import TurnQueue
 from app.chat.runner import Clock, Limits, Runner
 from app.chat.turns import Turn
+from app.chat.user_tokens import UserTokens
 from app.settings import Settings
 from app.transcripts.journal import SqlJournal
+from app.transcripts.past import PastConversations
 from app.transcripts.shipper import Shipper
 from app.transcripts.subjects import Subjects
 from app.transcripts.tombstones import Tombstones
@@ -29,6 +31,7 @@ from ws.backlog import bound
 from ws.clients import Clients
 from ws.departure import Departure
 from ws.emitter import Emitter
+from ws.entrance import Entrance
 from ws.forgetting import Forgetting
 from ws.frames import MAX_BODY, CheckedRequests, checked_websocket
 from ws.housekeeping import Strangers, keep_house
@@ -59,7 +62,8 @@ class GreetingManager(Manager):  # type: ignore[misc]
 
 def add_socket(
     flask: Flask, settings: Settings, *, origins: Origins, metrics: Metrics, tokens: Tokens,
-    journal: SqlJournal, assistant: Assistant, end_orphans: Callable[[], list[Turn]],
+    user_tokens: UserTokens, journal: SqlJournal, past: PastConversations, assistant: Assistant,
+    end_orphans: Callable[[], list[Turn]],
     tombstones: Tombstones, subjects: Subjects, note: Callable[[int], None],
     shipper: Shipper | None = None, background: Sequence[Callable[[], object]] = (),
 ) -> SocketIO:  # fmt: skip
@@ -83,11 +87,12 @@ def add_socket(
     clock = Clock()
     runner = Runner(queue, assistant, journal, listener, partial(_spawn, socketio), limits, clock)
     conversations = Conversations(journal, queue, runner, listener, clock.utc)
-    clients = Clients(
-        tokens, journal, trust_client_ids=settings.trust_client_ids, client_ip=settings.client_ip,
-        erased=tombstones.covers,
-    )  # fmt: skip
-    namespace = ChatNamespace(socketio, conversations, clients, replay, metrics, settings.max_text, settings.turn_queue)
+    trusts = settings.trust_client_ids
+    entrance = Entrance(tokens, user_tokens, journal, trust_client_ids=trusts, erased=tombstones.covers)
+    clients = Clients(tokens, settings.client_ip, tombstones.covers)
+    namespace = ChatNamespace(
+        socketio, conversations, entrance, clients, past, replay, metrics, settings.max_text, settings.turn_queue
+    )
     manager.greet = namespace.greet
     flask.extensions["chat_departure"] = Departure(
         runner, queue, clients, admission, engine, manager.sid_from_eio_sid, settings.drain_seconds, shipper

@@ -89,7 +89,7 @@ class Conversations:
     def turn(self, identity: Identity, turn_id: str) -> Turn:
         """One turn of this conversation. Raises `ChatError`: `unknown_turn`, also for somebody else's."""
         turn = self._journal.turn(identity.conversation, turn_id)
-        if turn is None or turn.user_id != identity.user_id:
+        if turn is None or not _is_of(turn, identity):
             raise ChatError(Code.UNKNOWN_TURN, "This conversation has no such message.")
         return turn
 
@@ -100,12 +100,12 @@ class Conversations:
         if before is not None:
             self.turn(identity, before)
         turns, more = self._journal.turns(identity.conversation, before=before, limit=limit, max_bytes=max_bytes)
-        return [turn for turn in turns if turn.user_id == identity.user_id], more
+        return [turn for turn in turns if _is_of(turn, identity)], more
 
     def running_turn(self, identity: Identity) -> Turn | None:
         """The conversation's turn that is being answered at this moment, if it is this user's."""
         turn = self._queue.running_turn(identity.conversation)
-        return turn if turn is not None and turn.user_id == identity.user_id else None
+        return turn if turn is not None and _is_of(turn, identity) else None
 
     def rate(self, identity: Identity, turn_id: str, rating: str | None, comment: str | None) -> None:
         """Record what the visitor thinks of an answer; the last rating counts. Raises `unknown_turn`."""
@@ -113,7 +113,7 @@ class Conversations:
 
     def _unfinished_or_last(self, identity: Identity) -> Turn:
         oldest = self._journal.oldest_unfinished(identity.conversation)
-        if oldest is not None and oldest.user_id == identity.user_id:
+        if oldest is not None and _is_of(oldest, identity):
             return oldest
         last, _ = self.turns(identity, limit=1)
         if not last:
@@ -124,8 +124,12 @@ class Conversations:
         return self._locks[hash(conversation) % len(self._locks)]
 
 
+def _is_of(turn: Turn, identity: Identity) -> bool:
+    return (turn.user_id, turn.signed_in) == (identity.user_id, identity.signed_in)
+
+
 def _repeated(known: Turn, identity: Identity, message: UserMessage) -> Accepted:
-    if known.user_id != identity.user_id:
+    if not _is_of(known, identity):
         raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
     if known.text != message.text:
         raise ChatError(

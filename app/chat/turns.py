@@ -71,7 +71,7 @@ class Turn:
 
     `index` counts the conversation's turns from 0. Times are milliseconds since 1970 (UTC). `seq` is the
     last piece that `answer` covers, -1 for none. `corrected`: the assistant's completed text differs from
-    what it streamed, and `answer` is the completed one.
+    what it streamed, and `answer` is the completed one. `signed_in`: as in `Identity`.
     """
 
     id: str
@@ -102,3 +102,4 @@ class Turn:
     page_title: str | None = None
     client_ip: str | None = None
     user_agent: str | None = None
+    signed_in: bool = False

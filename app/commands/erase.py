@@ -55,7 +55,8 @@ def erase(kind: Kind, subject: str, *, dry_run: bool, patience: float) -> bool:
             return True
         tombstone = erasure.ask(kind, subject)
     except ValueError:
-        print(f"!!  nothing was touched: {subject} is not the id of a {kind}; a UUID of 36 characters is needed")
+        needed = "a UUID of 36 characters" if kind == "conversation" else "one line of 1 to 200 characters"
+        print(f"!!  nothing was touched: {subject} is not the id of a {kind}; {needed} is needed")
         return False
     except ChatServerError as error:
         print(f"!!  nothing was touched: {error.__cause__ or error}")

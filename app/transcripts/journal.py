@@ -16,8 +16,8 @@ from app.chat.interfaces import Exchange, Remote, Trace
 from app.chat.turns import Turn, TurnError, TurnState, UserMessage, states_before
 from app.errors import ChatError, Code
 from app.transcripts.database import Database
+from app.transcripts.ownership import identity_of, take
 from app.transcripts.tables import conversations, feedback, probe, turns
-from app.transcripts.tombstones import is_erased
 
 UNFINISHED = [state for state in TurnState if not state.final]
 REPLAYED = [TurnState.COMPLETE, TurnState.STOPPED, TurnState.TRUNCATED, TurnState.INTERRUPTED]
@@ -46,12 +46,12 @@ class SqlJournal:
         """Write a queued turn, and its conversation if this is the first. Raises `not_yours`, `erased`."""
 
         def work(connection: Connection) -> Turn:
-            _own(connection, identity, now)
+            take(connection, identity, now)
             index = connection.scalar(_next_index(identity.conversation)) or 0
             turn = Turn(
                 turn_id, identity.conversation, identity.user_id, index, message.client_id, message.text, now,
                 page_url=message.page_url, page_title=message.page_title,
-                client_ip=message.client_ip, user_agent=message.user_agent,
+                client_ip=message.client_ip, user_agent=message.user_agent, signed_in=identity.signed_in,
             )  # fmt: skip
             connection.execute(insert(turns).values(_new_row(turn, self.owner)))
             return turn
@@ -202,7 +202,7 @@ class SqlJournal:
         """Whose conversation this is; None if nothing was written in it yet."""
         with self._database.reading() as connection:
             row = connection.execute(select(conversations).where(conversations.c.uuid == conversation)).first()
-        return Identity(row.uuid, row.user_id, by_client=row.by_client) if row else None
+        return identity_of(row) if row else None
 
     def owners_of_unfinished(self) -> list[str]:
         """The workers that have turns without a final state."""
@@ -237,19 +237,6 @@ class SqlJournal:
         return self._database.write(lambda connection: connection.execute(statement).rowcount) == 1
 
 
-def _own(connection: Connection, identity: Identity, now: int) -> None:
-    """See that the conversation is there and belongs to this identity, and is not being forgotten."""
-    if is_erased(connection, identity):
-        raise ChatError(Code.ERASED, "This conversation was erased. Please begin a new one.")
-    known = select(conversations).where(conversations.c.uuid == identity.conversation)
-    row = connection.execute(known).first()
-    if row is None:
-        values = {"uuid": identity.conversation, "user_id": identity.user_id, "by_client": identity.by_client}
-        connection.execute(insert(conversations).values(values | {"created_at": now}))
-    elif row.user_id != identity.user_id or row.by_client != identity.by_client:
-        raise ChatError(Code.NOT_YOURS, "This conversation belongs to somebody else.")
-
-
 def _next_index(conversation: str) -> Select[Any]:
     return select(func.max(turns.c.turn_index) + 1).where(turns.c.conversation_uuid == conversation)
 
@@ -259,7 +246,8 @@ def turn_rows() -> Select[Any]:
     later = feedback.alias()
     is_last = ~exists().where(later.c.turn_id == feedback.c.turn_id, later.c.n > feedback.c.n)
     rating = select(feedback.c.rating).where(feedback.c.turn_id == turns.c.id, is_last).scalar_subquery()
-    return select(turns, conversations.c.user_id, rating.label("rating")).join_from(turns, conversations)
+    whose = (conversations.c.user_id, conversations.c.by_user_token)
+    return select(turns, *whose, rating.label("rating")).join_from(turns, conversations)
 
 
 def _new_row(turn: Turn, owner: str) -> dict[str, Any]:
@@ -282,5 +270,5 @@ def turn_of(row: Row[Any]) -> Turn:
         usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
         assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
         request_ids=tuple(row.request_ids or ()), feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
-        client_ip=row.client_ip, user_agent=row.user_agent,
+        client_ip=row.client_ip, user_agent=row.user_agent, signed_in=row.by_user_token,
     )  # fmt: skip

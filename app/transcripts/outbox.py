@@ -37,7 +37,7 @@ from app.transcripts.database import Database
 from app.transcripts.leases import Leases
 from app.transcripts.records import Document, Service
 from app.transcripts.tables import conversations, feedback, turns
-from app.transcripts.tombstones import erased, sent_again
+from app.transcripts.tombstones import sent_again, unsendable
 from app.transcripts.waiting import Depth, Found, depth, waiting
 
 __all__ = ["LEASE", "Depth", "Entry", "Outbox"]
@@ -171,7 +171,7 @@ def _lost(connection: Connection, batch: Sequence[Entry]) -> set[Subject]:
     subjects = {entry.subject for entry in batch}
     kept = select(conversations.c.uuid).where(
         conversations.c.uuid.in_({subject.conversation for subject in subjects}),
-        ~erased(conversations.c.uuid, conversations.c.user_id),
+        ~unsendable(),
     )
     found = set(connection.scalars(kept))
     return {subject for subject in subjects if subject.conversation not in found}

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.chat.identity import Identity, Tokens
+from app.chat.user_tokens import UserTokens
 from app.errors import ChatError, ChatServerError, Code
 from app.transcripts.journal import SqlJournal
 from app.transcripts.reading import Reading, Whole
@@ -27,12 +28,13 @@ class ReadBack:
     """Conversations as objects. `assistant_id`: of the assistant that answers here, if it has one."""
 
     def __init__(
-        self, reading: Reading, journal: SqlJournal, tokens: Tokens, *,
+        self, reading: Reading, journal: SqlJournal, tokens: Tokens, user_tokens: UserTokens, *,
         assistant_id: str | None = None, archive: Archive | None = None,
     ) -> None:  # fmt: skip
         self._reading = reading
         self._journal = journal
         self._tokens = tokens
+        self._user_tokens = user_tokens
         self._assistant_id = assistant_id
         self._archive = archive
 
@@ -45,20 +47,32 @@ class ReadBack:
         return found
 
     def for_visitor(self, token: str, conversation: str, start: int = 0) -> dict[str, Any]:
-        """The conversation that `token` opens. Raises `unauthorized` too; somebody else's is an unknown one."""
-        identity = self._tokens.open(token)
-        if not isinstance(identity, Identity):
-            raise ChatError(Code.UNAUTHORIZED, f"This token is {identity}.")
+        """The conversation if `token` opens it: its own one, or the user token of the signed-in user whose it is.
+
+        Raises `unauthorized` too; somebody else's is an unknown one.
+        """
+        identity = self._identity(token, conversation)
         if identity.conversation != conversation:
             raise _unknown()
         owner = self._journal.owner_of(conversation)
-        # Ids that a page chose itself prove too little to open what is not in the journal any more.
-        if identity.by_client if owner is None else owner != identity:
+        # Ids that somebody else than us chose prove too little to open what is not in the journal any more.
+        if (identity.by_client or identity.signed_in) if owner is None else owner != identity:
             raise _unknown()
         found = self.for_operator(conversation, start)
         if found["user_id"] != identity.user_id:
             raise _unknown()
         return found
+
+    def _identity(self, token: str, conversation: str) -> Identity:
+        opened = self._tokens.open(token)
+        if isinstance(opened, Identity) and not opened.signed_in:
+            return opened
+        if isinstance(opened, Identity):
+            raise ChatError(Code.UNAUTHORIZED, "This conversation is a signed-in user's: send the user token instead.")
+        try:
+            return Identity(conversation, self._user_tokens.open(token), signed_in=True)
+        except ChatError:
+            raise ChatError(Code.UNAUTHORIZED, f"This token is {opened}.") from None
 
     def _archived(self, conversation: str) -> dict[str, Any] | None:
         if self._archive is None:

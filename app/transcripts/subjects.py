@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 
 from app.transcripts.database import Database
 from app.transcripts.tables import conversations, feedback, turns
-from app.transcripts.tombstones import Elsewhere, Kind, Step, Tombstone, bury, erased, save
+from app.transcripts.tombstones import Elsewhere, Kind, Step, Tombstone, bury, bury_deleted, erased, save
 
 PORTION = 20
 """Conversations that are deleted in one transaction: it holds the whole worker."""
@@ -24,6 +24,7 @@ class Unfinished(NamedTuple):
     id: str
     conversation: str
     user_id: str
+    signed_in: bool
     owner: str
 
 
@@ -44,7 +45,8 @@ class Subjects:
 
     def unfinished(self, tombstone: Tombstone) -> list[Unfinished]:
         """Its turns that wait or run."""
-        columns = (turns.c.id, turns.c.conversation_uuid, conversations.c.user_id, turns.c.owner)
+        whose = (conversations.c.user_id, conversations.c.by_user_token)
+        columns = (turns.c.id, turns.c.conversation_uuid, *whose, turns.c.owner)
         query = select(*columns).join_from(turns, conversations).where(turns.c.finished_at.is_(None), _mine(tombstone))
         with self._database.reading() as connection:
             return [Unfinished(*row) for row in connection.execute(query.order_by(turns.c.accepted_at))]
@@ -69,6 +71,7 @@ class Subjects:
             in_some = turns.c.conversation_uuid.in_(some)
             connection.execute(delete(feedback).where(feedback.c.turn_id.in_(select(turns.c.id).where(in_some))))
             connection.execute(delete(turns).where(in_some))
+            _bury_signed_in(connection, tombstone, some, now)
             connection.execute(delete(conversations).where(conversations.c.uuid.in_(some)))
             return after
 
@@ -126,8 +129,16 @@ def _old(moment: int) -> ColumnElement[bool]:
     return and_(
         conversations.c.created_at < moment,
         ~exists().where(in_it, or_(active, rated)),
-        ~erased(conversations.c.uuid, conversations.c.user_id),
+        ~erased(),
     )
+
+
+def _bury_signed_in(connection: Connection, tombstone: Tombstone, uuids: Iterable[str], now: int) -> None:
+    """A signed-in user may come back under the same id; what was erased may not: each of it has its own tombstone."""
+    if tombstone.kind == "user":
+        theirs = and_(conversations.c.uuid.in_(list(uuids)), conversations.c.by_user_token)
+        for conversation in list(connection.scalars(select(conversations.c.uuid).where(theirs))):
+            bury_deleted(connection, conversation, now)
 
 
 def _elsewhere(connection: Connection, erasure: int, uuids: Iterable[str]) -> list[Elsewhere]:

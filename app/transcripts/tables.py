@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -31,11 +32,23 @@ conversations = Table(
     Column("user_id", Text, nullable=False),
     # The page chose the ids itself (TRUST_CLIENT_IDS); a conversation begun with a token is never opened this way.
     Column("by_client", Boolean, nullable=False),
+    # The page's backend vouched for the user: only such conversations are in a user's list, or opened by their id.
+    Column("by_user_token", Boolean, nullable=False, server_default=false()),
     Column("created_at", BigInteger, nullable=False),
+    # When the last message was accepted; kept only where a list is in that order, that is, by user token.
+    Column("last_at", BigInteger),
     # When Elasticsearch confirmed its document, or why it never will. So for turns and feedback, too.
     Column("shipped_at", BigInteger),
     Column("refused", Text),
     Index("conversations_of_user", "user_id", "created_at"),
+    Index(
+        "conversations_of_signed_in",
+        "user_id",
+        "last_at",
+        "uuid",
+        sqlite_where=text("by_user_token = 1"),
+        postgresql_where=text("by_user_token"),
+    ),
     Index("unshipped_conversations", "created_at", sqlite_where=UNSHIPPED, postgresql_where=UNSHIPPED),
     Index("refused_conversations", "created_at", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )

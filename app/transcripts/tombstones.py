@@ -16,13 +16,13 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, or_, select, update
 
-from app.chat.identity import Identity
+from app.chat.identity import Identity, usual_form
 from app.transcripts.database import Database
-from app.transcripts.tables import tombstones
+from app.transcripts.tables import conversations, tombstones
 
 Kind = Literal["conversation", "user", "age", "aged", "there"]
-"""`age`: everything before a moment, `aged`: one conversation that it found. `there`: what an assistant has."""
-ASKABLE = ("conversation", "user")
+"""`age`: everything before a moment, `aged`: one conversation that it found, or that a signed-in user's erasure has
+deleted. `there`: what an assistant has."""
 
 
 class Step(StrEnum):
@@ -52,7 +52,8 @@ class Tombstone:
 
     def __str__(self) -> str:
         """For the log: enough of an id to find it, not enough to use it."""
-        shown = f"{self.subject[:8]}…" if len(self.subject) == 36 else self.subject
+        about_people = self.kind in ("conversation", "user", "aged")
+        shown = f"{self.subject[: min(8, len(self.subject) // 2)]}…" if about_people else self.subject
         return f"erasure {self.id} ({self.kind} {shown})"
 
     def before(self, step: Step) -> bool:
@@ -169,6 +170,12 @@ def bury(connection: Connection, kind: Kind, subject: str, now: int) -> Tombston
     return Tombstone(made.scalar_one(), kind, subject, now)
 
 
+def bury_deleted(connection: Connection, conversation: str, now: int) -> None:
+    """A tombstone of one conversation with which everything is done already: only so that it stays forgotten."""
+    values = {"kind": "aged", "subject": conversation, "asked_at": now, "step": Step.LOOKED, "done_at": now}
+    connection.execute(insert(tombstones).values(values))
+
+
 def save(connection: Connection, before: Tombstone, after: Tombstone) -> bool:
     """`Tombstones.save` within a transaction."""
     done = tombstones.c.done_at.is_(None) if before.done_at is None else tombstones.c.done_at == before.done_at
@@ -180,34 +187,56 @@ def save(connection: Connection, before: Tombstone, after: Tombstone) -> bool:
 def sent_again(connection: Connection, sent: Iterable[tuple[str, str]]) -> None:
     """To be called by who sent documents of these (conversation, user id): forgotten ones are deleted once more."""
     for conversation, user_id in sent:
-        about = select(tombstones).where(_about(conversation, user_id))
-        for found in [_tombstone(row) for row in connection.execute(about)]:
+        about = [select(tombstones).where(one) for one in (_of_conversation(conversation), _of_user(user_id))]
+        own, users = [[_tombstone(row) for row in connection.execute(query)] for query in about]
+        # A user's only where the conversation has none: a signed-in one may have begun others since.
+        for found in own or users:
             # An `age` looks at Elasticsearch as a whole: a late document is one conversation's own matter.
             kind: Kind = "conversation" if found.kind == "aged" else found.kind
             step = found.step if found.before(Step.QUIET) else Step.QUIET
             save(connection, found, replace(found, kind=kind, step=step, done_at=None))
 
 
-def erased(conversation: ColumnElement[str], user_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """A condition for queries: this conversation is forgotten, or being forgotten."""
-    return exists().where(_about(conversation, user_id))
+def erased() -> ColumnElement[bool]:
+    """A condition for queries on conversations: it is forgotten, or being forgotten."""
+    return _forgotten(tombstones.c.done_at.is_(None))
+
+
+def unsendable() -> ColumnElement[bool]:
+    """The same for what goes to Elasticsearch, where everything of a user is deleted until that was looked at twice."""
+    return _forgotten(tombstones.c.step != Step.LOOKED)
 
 
 def is_erased(connection: Connection, identity: Identity) -> bool:
-    query = select(tombstones.c.id).where(_about(identity.conversation, identity.user_id)).limit(1)
+    """Whether this conversation, or its user, is forgotten. A signed-in user is, only until that is done."""
+    of_user = _of_user(identity.user_id)
+    if identity.signed_in:
+        of_user = and_(of_user, tombstones.c.done_at.is_(None))
+    query = select(tombstones.c.id).where(or_(_of_conversation(identity.conversation), of_user)).limit(1)
     return connection.execute(query).first() is not None
 
 
 def well_formed(kind: str, subject: str) -> str:
     """An id that may be asked for, in its usual form. Raises `ValueError`."""
-    if kind not in ASKABLE or len(subject) != 36:
+    user_id = usual_form(subject) if kind == "user" else None
+    if user_id is not None:
+        return user_id
+    if kind != "conversation" or len(subject) != 36:
         raise ValueError(f"this is not the id of a {kind}")
     return str(uuid.UUID(subject))
 
 
-def _about(conversation: Any, user_id: Any) -> ColumnElement[bool]:
-    this = and_(tombstones.c.kind.in_(["conversation", "aged"]), tombstones.c.subject == conversation)
-    return or_(this, and_(tombstones.c.kind == "user", tombstones.c.subject == user_id))
+def _forgotten(user_is_not_over: ColumnElement[bool]) -> ColumnElement[bool]:
+    of_user = and_(_of_user(conversations.c.user_id), or_(~conversations.c.by_user_token, user_is_not_over))
+    return exists().where(or_(_of_conversation(conversations.c.uuid), of_user))
+
+
+def _of_conversation(conversation: Any) -> ColumnElement[bool]:
+    return and_(tombstones.c.kind.in_(["conversation", "aged"]), tombstones.c.subject == conversation)
+
+
+def _of_user(user_id: Any) -> ColumnElement[bool]:
+    return and_(tombstones.c.kind == "user", tombstones.c.subject == user_id)
 
 
 def _tombstone(row: Row[Any]) -> Tombstone:

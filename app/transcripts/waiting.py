@@ -19,7 +19,7 @@ from app.chat.turns import Turn
 from app.transcripts.journal import turn_of
 from app.transcripts.records import Document, Service, feedback_document, start_document, turn_document
 from app.transcripts.tables import conversations, feedback, turns
-from app.transcripts.tombstones import erased
+from app.transcripts.tombstones import unsendable
 
 MOMENTS = {"conversation": conversations.c.created_at, "turn": turns.c.finished_at, "feedback": feedback.c.given_at}
 """The kinds of records, and when each became one."""
@@ -141,11 +141,12 @@ def _of_kind(connection: Connection, kind: str, query: Select[Any], most: int) -
 
 def _turns(*more: Any) -> Select[Any]:
     # Without the rating that counts: a document tells what does not change any more.
-    return select(turns, conversations.c.user_id, null().label("rating"), *more).select_from(turns)
+    whose = (conversations.c.user_id, conversations.c.by_user_token)
+    return select(turns, *whose, null().label("rating"), *more).select_from(turns)
 
 
 def _kept() -> ColumnElement[bool]:
-    return ~erased(conversations.c.uuid, conversations.c.user_id)
+    return ~unsendable()
 
 
 def _count(connection: Connection, moment: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from pydantic import SecretStr
+from werkzeug.routing import BaseConverter
 
 from app.errors import ChatServerError
 from app.web.admin import operators_only
@@ -14,6 +15,14 @@ from app.web.admin import operators_only
 Erase = Callable[[str, str, bool], dict[str, Any]]
 """Kind (conversation, user), id, whether only to count → what is told. Raises `ValueError`, `ChatServerError`."""
 YES = ("true", "1", "yes")
+NEEDED = {"conversation": "a UUID of 36 characters", "user": "one line of 1 to 200 characters"}
+
+
+class AnyText(BaseConverter):
+    """A part of a path that may be any text, decoded."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def add_erasure(flask: Flask, *, admin_token: SecretStr | None, erase: Erase) -> None:
@@ -25,11 +34,13 @@ def add_erasure(flask: Flask, *, admin_token: SecretStr | None, erase: Erase) ->
     def erase_conversation(subject: str) -> Response:
         return _answer(erase, "conversation", subject)
 
-    @routes.delete("/api/users/<subject>")
+    # A user's id may be any text, also one with slashes.
+    @routes.delete("/api/users/<any_text:subject>", merge_slashes=False)
     @operators_only(admin_token)
     def erase_user(subject: str) -> Response:
         return _answer(erase, "user", subject)
 
+    flask.url_map.converters["any_text"] = AnyText
     flask.register_blueprint(routes)
 
 
@@ -40,7 +51,7 @@ def _answer(erase: Erase, kind: str, subject: str) -> Response:
     try:
         told = erase(kind, subject, dry_run in YES)
     except ValueError:
-        return _refusal(400, f"This is not the id of a {kind}: a UUID of 36 characters is needed.")
+        return _refusal(400, f"This is not the id of a {kind}: {NEEDED[kind]} is needed.")
     except ChatServerError as error:
         return _refusal(503, f"Nothing was touched: {error}")
     response = jsonify(told)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.chat.identity import Identity, Tokens, new_identity
+from app.chat.identity import Identity, Tokens, new_identity, usual_form
 
 KEY, OTHER = "k" * 32, "o" * 32
 
@@ -56,3 +58,37 @@ def test_a_new_conversation_keeps_the_user() -> None:
     following = identity.in_new_conversation()
     assert following.user_id == identity.user_id
     assert following.conversation != identity.conversation
+
+
+def test_a_signed_in_user_stays_one_in_the_token_and_in_a_new_conversation() -> None:
+    tokens = Tokens([KEY], max_age=60)
+    ada = new_identity("ada@example.com")
+    assert tokens.open(tokens.sign(ada)) == ada
+    following = ada.in_new_conversation()
+    assert (following.user_id, following.signed_in, following.by_client) == ("ada@example.com", True, False)
+    assert not Identity("c", "ada@example.com", by_client=True).in_new_conversation().signed_in
+
+
+@given(st.text(max_size=210))
+def test_a_user_id_is_kept_as_it_is_or_not_at_all(text: str) -> None:
+    kept = usual_form(text)
+    assert kept is None or (kept.lower() == text.lower() and 1 <= len(kept) <= 200 and kept.encode())
+    assert usual_form(kept) == kept
+
+
+@pytest.mark.parametrize("text", ["ada", "a b", "Ädä/42?#%", "x" * 200, "日本", "🙂", "DROP TABLE", "../.."])
+def test_a_user_id_may_be_any_line(text: str) -> None:
+    assert usual_form(text) == text
+
+
+@pytest.mark.parametrize(
+    "value", [None, 7, True, [], {}, "", " ", "ada ", "\u3000ada", "x" * 201, "a\n", "\0", "\x7f", "\u2028", "\ud800"]
+)
+def test_what_cannot_be_written_in_a_line_is_no_user_id(value: object) -> None:
+    assert usual_form(value) is None
+
+
+def test_a_uuid_is_one_user_in_capitals_too() -> None:
+    user_id = new_identity().user_id
+    assert usual_form(user_id.upper()) == user_id
+    assert usual_form("{" + user_id.upper()[:34] + "}") != user_id

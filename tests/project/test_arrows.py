@@ -37,6 +37,7 @@ LIVES_IN = {
     "prometheus_client": ("app/web/metrics.py",),
     "flask_cors": ("app/web/",),
     "itsdangerous": ("app/chat/identity.py", "app/web/sign_in.py"),
+    "jwt": ("app/chat/user_tokens.py",),
     "dotenv": ("app/settings.py",),
     "pydantic_settings": ("app/settings.py", "app/settings_elasticsearch.py"),
 }

@@ -173,6 +173,7 @@ def test_every_word_of_turn_status_is_explained_in_the_protocol() -> None:
         ("turn_finished, as written in the code", fields_in("ws/emitter.py", "finished_payload")),
         ("session", fields_in("ws/namespace.py", "_session")),
         ("resume", fields_in("ws/emitter.py", "resume_payload")),
+        ("conversations", fields_in("ws/emitter.py", "past_payload")),
         ("turn_started", fields_in("ws/emitter.py", "started")),
         ("turn_status", fields_in("ws/emitter.py", "status")),
         ("assistant_message", fields_in("ws/emitter.py", "piece")),

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -21,6 +22,8 @@ from tests.chat_client import ChatClient
 from tests.real import elastic_parts
 from tests.running_server import PATIENCE, ROOT, RunningServer, wait_until
 from tests.server.test_erasing import ADMIN, SECRET, assert_forgotten, delete, files_with, wait_for_the_end
+from tests.user_tokens import SECRET as SITES_SECRET
+from tests.user_tokens import user_token_of
 
 pytestmark = [pytest.mark.real, pytest.mark.server]
 
@@ -90,6 +93,29 @@ def test_a_user_is_erased_while_an_answer_runs_and_others_are_shipped(
     assert index.count("user.id", user) == 0
     assert not files_with(tmp_path / "data", SECRET)
     assert_forgotten(server, client.token, turn_id)
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("name", ["ada+news@example.com", "日" * 200, 'a/b "c" \\ *?'])
+def test_a_signed_in_user_is_counted_and_erased_there_whatever_the_id_looks_like(
+    index: Index, start_server: Start, name: str
+) -> None:
+    server = start_server(**index.settings, ADMIN_TOKEN=ADMIN, USER_TOKEN_SECRET=SITES_SECRET)
+    auth = {"user_token": user_token_of(name)}
+    with ChatClient(server.url, auth=auth) as client:
+        client.ask(SECRET)
+        wait_until(lambda: index.count("user.id", name) == 2, "the conversation is in Elasticsearch")
+        path = f"/api/users/{quote(name, safe='')}"
+        counted = {"dry_run": True, "conversations": 1, "turns": 1, "documents": 2}
+        assert delete(server, f"{path}?dry_run=true") == (200, counted)
+        status, told = delete(server, path)
+        assert (status, told["done"]) == (200, True), told
+    assert index.count("user.id", name) == 0
+    with ChatClient(server.url, auth=auth) as again:
+        assert again.call("conversations", {})["conversations"] == []
+        assert again.ask("a new beginning")["state"] == "complete"
+        assert len(again.call("conversations", {})["conversations"]) == 1
+    assert name not in server.log
     assert "Traceback" not in server.log
 
 

@@ -121,7 +121,8 @@ def test_the_call_is_for_operators_and_counts_before_it_is_told_to_erase(start_s
         path = f"/api/users/{client.session['user_id']}"
         assert delete(server, path, token=None)[0] == 401
         assert delete(server, path, token="somebody-else-entirely")[0] == 401
-        assert delete(server, "/api/users/everybody")[0] == 400
+        assert delete(server, "/api/conversations/everything")[0] == 400
+        assert delete(server, f"/api/users/{'x' * 201}")[0] == 400
         assert delete(server, f"{path}?dry_run=maybe")[0] == 400
         counted = {"dry_run": True, "conversations": 1, "turns": 1, "documents": None}
         assert delete(server, f"{path}?dry_run=true") == (200, counted)
@@ -158,9 +159,9 @@ def test_a_command_in_the_wrong_folder_touches_nothing_and_makes_nothing(tmp_pat
 
 
 def test_a_command_that_is_wrong_touches_nothing(tmp_path: Path) -> None:
-    code, output = run_erase(tmp_path / "data", "--user", "everybody")
+    code, output = run_erase(tmp_path / "data", "--conversation", "everything")
     assert code == 1
-    assert "nothing was touched: everybody is not the id of a user" in output
+    assert "nothing was touched: everything is not the id of a conversation" in output
 
 
 @pytest.mark.parametrize("api", ["threads", "conversation"])

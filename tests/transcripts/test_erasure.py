@@ -11,8 +11,12 @@ import pytest
 from app.chat.identity import Identity, new_identity
 from app.chat.turns import UserMessage
 from app.errors import AssistantError, ChatError, ChatServerError, Code
-from app.transcripts.tombstones import Step, sent_again
+from app.transcripts.outbox import Outbox
+from app.transcripts.records import Service
+from app.transcripts.tombstones import Step, Tombstone, sent_again
 from tests.transcripts.forgotten import DAY, EVERYWHERE, UNREACHABLE, Crash, Fuse, World
+
+USER = "b5751001-7822-4374-9cb8-502a2dbef150"
 
 
 @pytest.fixture
@@ -408,7 +412,74 @@ def test_an_operator_is_told_what_went_and_what_is_waited_for(world: World) -> N
     ending.join()
     assert (again["done"], again["erasure"]) == (True, told["erasure"])
     with pytest.raises(ValueError, match="not the id"):
-        eraser.erase("user", "somebody", True)
+        eraser.erase("conversation", "somebody", True)
+    for nobody in ("", "x" * 201, "two\nlines", "\x1b[2J", "\ud800"):
+        with pytest.raises(ValueError, match="not the id"):
+            eraser.erase("user", nobody, True)
+
+
+@pytest.mark.parametrize("elastic", [True, False])
+def test_a_signed_in_user_comes_back_under_the_same_id_and_what_was_erased_does_not(
+    world: World, elastic: bool
+) -> None:
+    world.erasure = world.new_erasure(elastic=elastic)
+    gone = world.talks(new_identity("ada@example.com"))
+    namesake = world.talks(Identity(new_identity().conversation, "ada@example.com", by_client=True))
+    tombstone = world.ask("user", "ada@example.com")
+    with pytest.raises(ChatError):
+        world.says(gone.in_new_conversation(), "too early")
+    world.work()
+    assert world.state(tombstone).done_at
+    for identity in (gone, namesake):
+        assert "journal" not in world.traces(identity)
+        assert world.tombstones.covers(identity)
+        with pytest.raises(ChatError) as refused:
+            world.says(identity, "again")
+        assert refused.value.code == Code.ERASED
+    back = world.talks(gone.in_new_conversation())
+    assert world.tombstones.covers(Identity(back.conversation, back.user_id))
+    world.now += 400_000
+    world.work()
+    assert "journal" in world.traces(back)
+    world.ask("user", "ada@example.com")
+    world.work()
+    assert "journal" not in world.traces(back)
+
+
+def test_a_signed_in_user_who_is_erased_has_nothing_sent_until_the_second_look(world: World) -> None:
+    outbox = Outbox(world.database, "w", Service("chat", "1", "demo"))
+    gone = world.talks(new_identity("ada"))
+    tombstone = world.ask("user", "ada")
+    world.work()
+    assert world.step(tombstone) is Step.ELASTICSEARCH
+    back = world.talks(gone.in_new_conversation())
+    assert outbox.pending() == []
+    world.now += 400_000
+    world.work()
+    assert world.step(tombstone) is Step.LOOKED
+    assert {entry.subject.conversation for entry in outbox.pending()} == {back.conversation}
+
+
+def test_a_late_document_of_a_signed_in_user_takes_only_its_own_conversation_along(world: World) -> None:
+    gone = world.talks(new_identity("ada"))
+    world.ask("user", "ada")
+    world.work()
+    back = world.talks(gone.in_new_conversation())
+    world.database.write(lambda connection: sent_again(connection, [(gone.conversation, "ada")]))
+    world.index.documents["late"] = (gone.conversation, "ada", world.now)
+    world.work()
+    assert "late" not in world.index.documents
+    assert world.traces(back) == EVERYWHERE
+
+
+def test_the_log_has_too_little_of_an_id_to_use_it() -> None:
+    shown = {str(Tombstone(1, "user", subject, 0)) for subject in ("ada@example.com", "ada", "7", USER)}
+    assert shown == {
+        "erasure 1 (user ada@exa…)",
+        "erasure 1 (user a…)",
+        "erasure 1 (user …)",
+        "erasure 1 (user b5751001…)",
+    }
 
 
 def test_the_number_of_an_erasure_is_never_given_twice(world: World) -> None:

@@ -9,9 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from app.chat.identity import Identity
 from app.errors import JournalError
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
+from app.transcripts.past import PastConversations
 from app.transcripts.tables import metadata
 
 RELEASES = sorted((Path(__file__).parent / "releases").glob("*.sql"))
@@ -49,6 +51,20 @@ def test_a_journal_of_an_earlier_release_is_upgraded_with_its_content(release: P
         turn = journal.turn(conversation, turn_id)
         assert turn is not None
         assert (turn.text, turn.answer) == (text, answer)
+
+
+def test_what_an_earlier_release_kept_is_no_signed_in_users(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with sqlite3.connect(path) as old:
+        old.executescript(next(one for one in RELEASES if "0004" in one.name).read_text(encoding="utf-8"))
+        rows = old.execute("SELECT uuid, user_id, by_client FROM conversations").fetchall()
+    database = Database(path)
+    database.upgrade()
+    journal, past = SqlJournal(database, "me"), PastConversations(database)
+    assert rows
+    for conversation, user_id, by_client in rows:
+        assert journal.owner_of(conversation) == Identity(conversation, user_id, bool(by_client), signed_in=False)
+        assert past.of(user_id) == ([], False)
 
 
 def test_a_journal_of_a_newer_version_is_refused_with_that_reason(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from app.chat.identity import Identity, Tokens, new_identity
 from app.chat.turns import TurnError, TurnState, UserMessage
+from app.chat.user_tokens import UserTokens
 from app.errors import ChatError, ChatServerError, Code
 from app.transcripts import read_back as module
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
 from app.transcripts.read_back import Archive, ReadBack
 from app.transcripts.reading import Reading
+from tests.user_tokens import SECRET, user_token_of
 
 TOKENS = Tokens(["a key of sixteen characters"], max_age=60)
 ME = new_identity()
@@ -30,7 +32,7 @@ class House:
         self.database.upgrade()
         self.journal = SqlJournal(self.database, "me")
         self.read_back = ReadBack(
-            Reading(self.database), self.journal, TOKENS, assistant_id="asst_1", archive=archive
+            Reading(self.database), self.journal, TOKENS, UserTokens([SECRET]), assistant_id="asst_1", archive=archive
         )  # fmt: skip
 
     def talk(self, identity: Identity) -> None:
@@ -117,9 +119,29 @@ def test_a_token_of_another_user_for_the_same_conversation_opens_nothing(house: 
     assert refusal(lambda: house.read_back.for_visitor(token, ME.conversation)) is Code.UNKNOWN_CONVERSATION
 
 
+def test_a_signed_in_users_conversation_is_opened_by_the_user_token_and_not_by_the_conversations(house: House) -> None:
+    ada = new_identity("ada@example.com")
+    house.talk(ada)
+    user_token = user_token_of("ada@example.com")
+    found = house.read_back.for_visitor(user_token, ada.conversation)
+    assert (found["user_id"], len(found["conversations"])) == ("ada@example.com", 2)
+    for token in (TOKENS.sign(ada), user_token_of("ada@example.com", secret="o" * 32)):
+        assert refusal(lambda t=token: house.read_back.for_visitor(t, ada.conversation)) is Code.UNAUTHORIZED
+    strangers = (user_token_of("bob"), TOKENS.sign(replace(ada, signed_in=False)), TOKENS.sign(ME))
+    for token in strangers:
+        assert refusal(lambda t=token: house.read_back.for_visitor(t, ada.conversation)) is Code.UNKNOWN_CONVERSATION
+
+
+def test_a_user_token_opens_nothing_that_a_visitor_with_the_same_id_wrote(house: House) -> None:
+    spoofed = replace(new_identity(), user_id="7c0f", by_client=True)
+    house.talk(spoofed)
+    refused = refusal(lambda: house.read_back.for_visitor(user_token_of("7c0f"), spoofed.conversation))
+    assert refused is Code.UNKNOWN_CONVERSATION
+
+
 def test_a_token_that_is_none_or_expired_is_unauthorized(house: House) -> None:
     stale = Tokens(["a key of sixteen characters"], max_age=-1)
-    old = ReadBack(Reading(house.database), house.journal, stale)
+    old = ReadBack(Reading(house.database), house.journal, stale, UserTokens())
     for read, token in ((house.read_back, "nonsense"), (old, TOKENS.sign(ME))):
         assert refusal(lambda r=read, t=token: r.for_visitor(t, ME.conversation)) is Code.UNAUTHORIZED
 

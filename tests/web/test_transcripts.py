@@ -109,6 +109,21 @@ def test_a_stranger_is_sent_to_the_form_which_leads_back(viewer: Viewer, path: s
     assert viewer.post("sign-in", token=TOKEN, next=target).headers["Location"] == target
 
 
+@pytest.mark.parametrize("user", ["ada+news@example.com", "50 %?x=1#y&z", "/a//b/", '<b>"日本"', "a\\b;c"])
+def test_a_users_conversations_are_found_whatever_the_id_looks_like(
+    viewer: Viewer, database: Database, user: str
+) -> None:
+    keep(database, "hello", user=user)
+    keep(database, "of somebody else", uuid=UUID[:-1] + "2")
+    viewer.sign_in()
+    page = viewer.get(f"/{UUID}")
+    (link,) = re.findall(r'href="/transcripts(\?user=[^"]+)"', page)
+    found = viewer.get(html.unescape(link))
+    assert UUID in found
+    assert "of somebody else" not in found
+    assert "<b>" not in page + found
+
+
 def test_a_bearer_token_does_not_open_the_viewer(viewer: Viewer) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert viewer.client.get("/transcripts", headers=headers).status_code == 303

@@ -15,6 +15,7 @@ from app.chat.interfaces import Delta, Finished
 from app.chat.queue import TurnQueue
 from app.chat.runner import Clock, Limits, Runner
 from app.chat.turns import Turn, TurnState, UserMessage
+from app.chat.user_tokens import UserTokens
 from app.errors import ChatError, Code, JournalError
 from app.transcripts.subjects import Subjects
 from app.transcripts.tombstones import Kind
@@ -22,8 +23,10 @@ from app.web.metrics import Metrics
 from tests.fakes import ScriptedAssistant, in_threads
 from tests.running_server import wait_until
 from tests.transcripts.forgotten import World
+from tests.user_tokens import SECRET, user_token_of
 from ws.clients import Clients
 from ws.emitter import Emitter
+from ws.entrance import Entrance
 from ws.forgetting import Forgetting
 from ws.live import MemoryReplay
 from ws.payloads import Hello
@@ -46,7 +49,10 @@ class Process:
         runner = Runner(self.queue, assistant, self.journal, listener, in_threads, Limits(), Clock())
         self.conversations = Conversations(self.journal, self.queue, runner, listener, Clock().utc)
         self.tokens = Tokens(["a-key-of-this-test"], 1000)
-        self.clients = Clients(self.tokens, self.journal, trust_client_ids=True, erased=self.world.tombstones.covers)
+        erased = self.world.tombstones.covers
+        self.user_tokens = UserTokens([SECRET])
+        self.entrance = Entrance(self.tokens, self.user_tokens, self.journal, trust_client_ids=True, erased=erased)
+        self.clients = Clients(self.tokens, erased=erased)
         self.forgetting = Forgetting(
             self.world.tombstones, Subjects(self.world.database), "me", self.noted.append,
             conversations=self.conversations, clients=self.clients, replay=self.replay,
@@ -54,7 +60,10 @@ class Process:
         )  # fmt: skip
 
     def connects(self, sid: str, identity: Identity) -> None:
-        self.clients.welcome(sid, Hello(1, self.tokens.sign(identity)), {})
+        """With its token and, signed in, its user token."""
+        user_token = user_token_of(identity.user_id) if identity.signed_in else None
+        hello = Hello(1, self.tokens.sign(identity), user_token=user_token)
+        self.clients.welcome(sid, self.entrance.client(hello, ""), {})
 
     def says(self, identity: Identity, text: str) -> Turn:
         return self.conversations.accept(identity, UserMessage(text, text)).turn
@@ -149,7 +158,7 @@ def test_a_token_of_what_was_erased_is_an_invalid_one(process: Process) -> None:
     assert client.renewed == "invalid"
     assert client.identity.user_id != me.user_id
     query = f"conversationId={me.conversation}&userId={me.user_id}"
-    named = process.clients.welcome("older", Hello(), {"QUERY_STRING": query})
+    named = process.entrance.client(Hello(), query)
     assert named.identity.conversation != me.conversation
     assert not named.identity.by_client
 

@@ -33,6 +33,7 @@ CHECKS: dict[str, Check] = {
     "stop": payloads.stop,
     "feedback": payloads.rating,
     "history": payloads.history,
+    "conversations": payloads.conversations,
 }
 EVERY_EVENT = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
 
@@ -43,7 +44,8 @@ VALUE = st.recursive(
 )
 FIELDS = ("text", "client_id", "context", "turn_id", "after_seq", "rating", "comment", "limit", "before")
 PAYLOAD = st.dictionaries(st.sampled_from([*FIELDS, "page_url", "other"]), VALUE) | VALUE
-AUTH = st.dictionaries(st.sampled_from(["protocol", "token", "after", "other"]), VALUE) | VALUE
+AUTH_FIELDS = ("protocol", "token", "after", "user_token", "conversation_uuid", "other")
+AUTH = st.dictionaries(st.sampled_from(AUTH_FIELDS), VALUE) | VALUE
 
 
 def code(check: Callable[..., Any], *arguments: Any) -> str:
@@ -95,8 +97,9 @@ def test_a_missing_payload_is_refused_where_fields_are_needed(name: str) -> None
     assert code(CHECKS[name], ()) == "bad_payload"
 
 
-def test_stop_and_history_need_no_payload() -> None:
+def test_stop_and_lists_need_no_payload() -> None:
     assert payloads.stop(()) is None
+    assert payloads.conversations(()) == Page(None, 20)
     assert payloads.history(()) == Page(None, 20)
 
 
@@ -175,6 +178,7 @@ def test_a_comment_has_a_limit() -> None:
 @pytest.mark.parametrize("value", [None, "5", 1.5, True, [], 0, -1, 51, 10**100], ids=repr)
 def test_a_limit_that_is_none_is_refused(value: Any) -> None:
     assert code(payloads.history, ({"limit": value},)) == "bad_payload"
+    assert code(payloads.conversations, ({"limit": value},)) == "bad_payload"
 
 
 @pytest.mark.parametrize("auth", [5, True, "token", [1], {"protocol": 2}, {"protocol": "1"}, {"protocol": []}])
@@ -192,6 +196,23 @@ def test_a_token_that_is_no_text_is_refused(token: Any) -> None:
     assert code(payloads.hello, {"protocol": 1, "token": token}) == "bad_payload"
 
 
+@pytest.mark.parametrize("token", ["\ud800", "\0", *NO_TEXT], ids=repr)
+def test_a_user_token_that_is_no_text_is_refused(token: Any) -> None:
+    assert code(payloads.hello, {"protocol": 1, "user_token": token}) == "bad_payload"
+    assert code(payloads.hello, {"protocol": 1, "user_token": "x" * 4001}) == "too_long"
+
+
+@pytest.mark.parametrize("value", NO_ID, ids=repr)
+def test_a_chosen_conversation_that_is_none_is_refused(value: Any) -> None:
+    assert code(payloads.hello, {"protocol": 1, "user_token": "t", "conversation_uuid": value}) == "bad_payload"
+
+
+def test_a_conversation_is_chosen_by_signed_in_users_only() -> None:
+    assert code(payloads.hello, {"protocol": 1, "token": "t", "conversation_uuid": TURN}) == "bad_payload"
+    auth = {"protocol": 1, "user_token": "t", "conversation_uuid": TURN.upper()}
+    assert payloads.hello(auth) == Hello(1, user_token="t", conversation_uuid=TURN)
+
+
 @pytest.mark.parametrize("after", [5, "x", [], {}, {"turn_id": TURN}, {"seq": 1}, {"turn_id": "x", "seq": 1}], ids=repr)
 def test_an_after_of_wrong_types_is_refused(after: Any) -> None:
     assert code(payloads.hello, {"protocol": 1, "after": after}) == "bad_payload"
@@ -206,6 +227,7 @@ def test_what_is_right_comes_out_as_it_was() -> None:
     assert payloads.stop(({"turn_id": None},)) is None
     assert payloads.rating(({"turn_id": TURN, "rating": "down"},)) == Rating(TURN, "down", None)
     assert payloads.history(({"before": TURN, "limit": 50},)) == Page(TURN, 50)
+    assert payloads.conversations(({"before": TURN, "limit": 1},)) == Page(TURN, 1)
     assert payloads.claimed_ids(({"text": "x", "userId": 1, "conversationId": "c"},)) == ("c", 1)
 
 

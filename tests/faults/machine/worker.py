@@ -18,15 +18,18 @@ from app.chat.interfaces import Event, Finished, Question
 from app.chat.queue import TurnQueue
 from app.chat.runner import Clock, Limits, Runner
 from app.chat.turns import Turn
+from app.chat.user_tokens import UserTokens
 from app.errors import JournalError
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
+from app.transcripts.past import PastConversations
 from app.web.metrics import Metrics
 from tests.faults.machine.green import Green, GreenLock, Life
 from tests.faults.machine.ledger import Ledger, Moment
 from tests.faults.machine.sockets import Link, Packet, Sockets
 from ws.clients import Clients
 from ws.emitter import Emitter
+from ws.entrance import Entrance
 from ws.live import MemoryReplay
 from ws.namespace import ChatNamespace
 
@@ -150,9 +153,13 @@ class Worker:
         # Its own locks are shared by several conversations, by a hash that is another in each process.
         locks: dict[str, GreenLock] = {}
         conversations._lock_of = lambda conversation: locks.setdefault(conversation, GreenLock(green))
-        self.clients = Clients(TOKENS, between, trust_client_ids=False)
-        sockets: Any = self.sockets
-        self.namespace = ChatNamespace(sockets, conversations, self.clients, replay, metrics, 1000, TURN_QUEUE)
+        self.clients = Clients(TOKENS)
+        nobody = lambda _identity: False  # noqa: E731
+        entrance = Entrance(TOKENS, UserTokens(), between, trust_client_ids=False, erased=nobody)
+        sockets, past = self.sockets, PastConversations(database)
+        self.namespace = ChatNamespace(
+            sockets, conversations, entrance, self.clients, past, replay, metrics, 1000, TURN_QUEUE
+        )
         self._before: dict[str, Moment] = {}
 
     @property
