@@ -9,7 +9,7 @@ ifdef PORT
 export PORT
 endif
 
-.PHONY: run test faults check lock widget clean
+.PHONY: run test faults bench-widget check lock widget clean
 
 run: .venv/run.stamp
 	@exec .venv/bin/gunicorn --config ws/gunicorn_config.py app.main:app_instance
@@ -21,6 +21,10 @@ test: .venv/dev.stamp
 # `make faults ARGS="--seed 7 --kills 10"`.
 faults: .venv/dev.stamp
 	@exec .venv/bin/python -m tests.faults $(ARGS)
+
+# Long answers in Chromium, about ten minutes. `make bench-widget ARGS="code --runs 1"`.
+bench-widget: .venv/dev.stamp
+	@exec .venv/bin/python -m bench.widget_stream $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff check .

@@ -6,9 +6,9 @@ import argparse
 import logging
 import sys
 
-from app.commands import check, demo_data, erase, setup_elasticsearch, setup_kibana
+from app.commands import check, demo_data, erase, setup_elasticsearch, setup_kibana, widget
 
-COMMANDS = (check, setup_elasticsearch, setup_kibana, erase, demo_data)
+COMMANDS = (check, widget, setup_elasticsearch, setup_kibana, erase, demo_data)
 
 
 def main() -> int:

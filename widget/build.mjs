@@ -8,20 +8,13 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
-import { forEsbuild } from "./dictionaries.mjs";
+import { forEsbuild as dictionaries } from "./dictionaries.mjs";
+import { forEsbuild as unused } from "./unused.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../static/chat-widget.js");
 const licences = join(here, "../static/chat-widget.licenses.txt");
 const target = ["chrome109", "firefox115", "safari16.4"];
-/** Parts of the Socket.IO client that this protocol never uses, and what stands in their place. */
-const unused = {
-  // Transports are websocket and polling.
-  "engine.io-client/build/esm/transports/webtransport.js": "export class WT {}",
-  // Every payload is JSON.
-  "socket.io-parser/build/esm/is-binary.js": "export const isBinary = () => false, hasBinary = () => false;",
-  "socket.io-parser/build/esm/binary.js": "export const deconstructPacket = 0, reconstructPacket = 0;",
-};
 /** First, so that it decides about the file's encoding: a host page may be in any other. */
 const BOM = "\uFEFF";
 const banner = "/*! Assistant chat widget, Apache-2.0. Packages inside: see chat-widget.licenses.txt beside this file. */";
@@ -33,16 +26,6 @@ const cssText = {
     onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target });
       return { contents: code.trim(), loader: "text" };
-    });
-  },
-};
-
-const withoutUnused = {
-  name: "without-unused",
-  setup({ onLoad }) {
-    onLoad({ filter: /socket\.io-parser|engine\.io-client/ }, ({ path }) => {
-      const part = Object.keys(unused).find((end) => path.endsWith(end));
-      return part && { contents: unused[part], loader: "js" };
     });
   },
 };
@@ -59,7 +42,7 @@ const result = await build({
   target,
   charset: "utf8",
   legalComments: "none",
-  plugins: [cssText, forEsbuild, withoutUnused],
+  plugins: [cssText, dictionaries, unused],
   metafile: true,
   logLevel: "warning",
 });
@@ -84,10 +67,11 @@ async function licenceOf(name) {
   return `${name} ${version} (${license})\n${"-".repeat(72)}\n${text}\n`;
 }
 
-// What esbuild leaves, a second minifier makes smaller by three per cent.
+// What esbuild leaves, a second minifier makes smaller by three per cent; "_name" is private to whoever says it.
 const { code } = await minify(result.outputFiles[0].text, {
   ecma: 2020,
   compress: { passes: 3 },
+  mangle: { properties: { regex: /^_[a-z]/ } },
   format: { comments: false, preamble: banner },
 });
 await writeFile(out, BOM + code);

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from app.errors import ChatServerError
 from app.web.admin import operators_only
 from app.web.metrics import Metrics
+from app.web.widget_file import add_widget, read_widget
 
 PAGE_POLICY = "; ".join(
     (
@@ -38,14 +39,14 @@ def add_routes(
     """Add all routes.
 
     `checks`: what must work before messages can be taken; each raises if it does not. `details`: what `/readyz` shows
-    besides, which changes nothing about being ready. `demo`: the demo answers, so there is somebody who counts for
-    `/try/resume`.
+    besides, which changes nothing about being ready. `demo`: the demo answers, so the chat's page offers questions
+    that it knows, and there is somebody who counts for `/try/resume`.
     """
     routes = Blueprint("chat", __name__)
 
     @routes.get("/")
     def page() -> Response:
-        return _page("chat.html")
+        return _page("chat.html", demo=demo)
 
     if demo:
 
@@ -73,13 +74,14 @@ def add_routes(
         return Response(text, content_type=content_type)
 
     flask.register_blueprint(routes)
+    add_widget(flask, read_widget())
     flask.after_request(_no_sniffing)
     # What a widget on another site loads is public. No other route is opened to other origins.
     CORS(flask, resources={r"/static/.*": {"origins": "*"}}, send_wildcard=True, methods=["GET"])
 
 
-def _page(template: str) -> Response:
-    response = Response(render_template(template))
+def _page(template: str, **names: object) -> Response:
+    response = Response(render_template(template, **names))
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

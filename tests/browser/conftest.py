@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.site import Shop
 from tests.conftest import need
 
 FLAGS = [
@@ -41,6 +42,13 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert faults == []
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A site on another origin than the chat's server."""
+    with Shop() as site:
+        yield site
 
 
 def _is_fault(text: str) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.chat_page import answer, open_chat, say, turns
+from tests.browser.site import Shop
 from tests.running_server import RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 
@@ -24,36 +23,6 @@ ATTACK = """Hello <img src=x onerror="window.hacked=1"> <script>window.hacked=1<
 <iframe srcdoc="<script>parent.hacked=1</script>"></iframe> <a href="data:text/html,x">data</a>
 
 **bold**"""
-
-
-class Shop:
-    """A site on an origin of its own, with one page."""
-
-    def __init__(self) -> None:
-        self.page = ""
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html")
-                self.end_headers()
-                self.wfile.write(site.page.encode())
-
-            def log_message(self, *_arguments: object) -> None:
-                """Quiet."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://127.0.0.1:{self.http.server_port}"
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    site = Shop()
-    threading.Thread(target=site.http.serve_forever, daemon=True).start()
-    yield site
-    site.http.shutdown()
-    site.http.server_close()
 
 
 def test_a_visitor_writes_and_watches_the_answer_arrive(start_server: Start, page: Page) -> None:

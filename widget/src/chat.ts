@@ -10,14 +10,11 @@ import { Delivery, type Kept } from "./delivery";
 import { Gaps } from "./gaps";
 import { newId } from "./identifier";
 import * as box from "./outbox";
-import { ask } from "./question";
+import { Requests } from "./requests";
 import type { Tickets } from "./ticket";
-import {
-  type Accepted, type HistoryPage, PROTOCOL, type Rating, type Refusal, type Resumed, type ServerMessage, type Session, type WireError,
-} from "./wire";
+import { type Accepted, PROTOCOL, type ServerMessage, type Session, type WireError } from "./wire";
 
-const HISTORY_PAGE = 20;
-const GONE = new Set(["unknown_turn", "not_yours"]);
+const NOT_YOURS = "not_yours";
 
 /** What the chat itself has to say about a message. */
 export interface Words {
@@ -30,10 +27,17 @@ export class Chat implements Hearer {
   online = false;
   /** False until the first answer of any kind; "Reconnecting…" would be a lie before it. */
   everOnline = false;
+  /** A user of the host page, who has a list of conversations. */
+  signedIn = false;
   problem: WireError | null = null;
-  loadingEarlier = false;
+  userId = "";
+  /** Who the page says is there, signed by its server. Only in memory. */
+  userToken: string | null = null;
+  /** What goes with a message about where it was written. */
+  context: () => object | undefined = () => undefined;
   onChange: () => void = () => undefined;
 
+  readonly requests: Requests;
   readonly #tickets: Tickets;
   readonly #line: Line;
   readonly #unansweredError: WireError;
@@ -42,11 +46,13 @@ export class Chat implements Hearer {
   #after: string | null = null;
   /** The conversation that the last connect asked for. */
   #presented: string | null = null;
+  /** One of their own that the reader picked, until it is open or refused. */
+  #picked: string | null = null;
   /** On the way into a new conversation: what is written now belongs there. */
   #moving = false;
   readonly #gaps = new Gaps(
     () => this.conversation,
-    (turnId, afterSeq) => this.#resume(turnId, afterSeq),
+    (turnId, afterSeq) => this.requests.resume(turnId, afterSeq),
   );
 
   constructor(tickets: Tickets, drawer: Kept, connect: (hearer: Hearer) => Line, words: Words) {
@@ -55,12 +61,19 @@ export class Chat implements Hearer {
     this.#elsewhere = { code: "elsewhere", message: words.elsewhere };
     const desk = {
       open: () => (this.conversation.ready && !this.#moving ? this.conversation.id : null),
-      hand: ({ text, clientId }: box.Outgoing) => this.#line.request("user_message", { text, client_id: clientId }),
+      hand: ({ text, clientId }: box.Outgoing) => this.#line.request("user_message", { text, client_id: clientId, context: this.context() }),
       accepted: (accepted: Accepted, message: box.Outgoing, id: string) => this.#accepted(accepted, message, id),
       changed: () => this.onChange(),
     };
     this.#delivery = new Delivery(desk, drawer, this.#unansweredError);
     this.#line = connect(this);
+    const asker = {
+      conversation: () => this.conversation,
+      dispatch: (event: ConversationEvent) => this.#dispatch(event),
+      show: (problem: WireError) => this.show(problem),
+      changed: () => this.onChange(),
+    };
+    this.requests = new Requests(asker, this.#line, this.#unansweredError);
   }
 
   get outbox(): box.Outbox {
@@ -68,15 +81,22 @@ export class Chat implements Hearer {
   }
 
   auth(): Record<string, unknown> {
-    const from = after(this.conversation);
+    const from = this.#picked ? null : after(this.conversation);
     this.#after = from?.turn_id ?? null;
     const { token, conversation = null } = this.#tickets.read() ?? {};
     this.#presented = conversation;
-    return { protocol: PROTOCOL, ...(token && { token }), ...(from && { after: from }) };
+    return {
+      protocol: PROTOCOL,
+      ...(token && { token }),
+      ...(this.userToken && { user_token: this.userToken }),
+      ...(from && { after: from }),
+      ...(this.#picked && { conversation_uuid: this.#picked }),
+    };
   }
 
   connected(): void {
-    this.problem = null;
+    // What was refused with this code was one conversation: it is said in the one that we go back to.
+    if (this.problem?.code !== NOT_YOURS) this.problem = null;
   }
 
   disconnected(): void {
@@ -86,6 +106,7 @@ export class Chat implements Hearer {
   }
 
   refused(error: WireError): void {
+    if (error.code === NOT_YOURS) this.#picked = null;
     this.show(error);
   }
 
@@ -119,36 +140,22 @@ export class Chat implements Hearer {
 
   stop(): void {
     const turn = openTurn(this.conversation);
-    if (turn) void this.#stop(turn.id);
+    if (turn) void this.requests.stop(turn.id);
   }
 
-  async rate(turnId: string, rating: Rating): Promise<void> {
-    const before = this.conversation.turns.find((turn) => turn.id === turnId)?.feedback ?? null;
-    this.#dispatch({ type: "rated", turnId, rating });
-    const answer = await this.#ask<{ ok: true }>("feedback", { turn_id: turnId, rating });
-    if (!answer.ok) {
-      this.#dispatch({ type: "rated", turnId, rating: before });
-      this.show(answer.error);
-    }
-  }
-
-  async earlier(): Promise<void> {
-    const first = this.conversation.turns[0];
-    if (!first || this.loadingEarlier) return;
-    this.loadingEarlier = true;
-    this.onChange();
-    const id = this.conversation.id;
-    const page = await this.#ask<HistoryPage>("history", { before: first.id, limit: HISTORY_PAGE });
-    this.loadingEarlier = false;
-    if (page.ok && id === this.conversation.id) this.#dispatch({ type: "history", page });
-    else if (!page.ok) this.show(page.error);
+  /** Leaves for another of the reader's conversations. Other tabs follow, as into a new one. */
+  openConversation(id: string): void {
+    if (id === this.conversation.id) return;
+    this.problem = null;
+    this.#picked = id;
+    this.#line.reconnect();
   }
 
   async startAnew(): Promise<void> {
     if (this.#moving) return;
     this.#moving = true;
     const old = new Set(this.outbox.map((message) => message.clientId));
-    const answer = await this.#ask<{ ok: true; session: Session }>("new_conversation", {});
+    const answer = await this.requests.ask<{ ok: true; session: Session }>("new_conversation", {});
     this.#moving = false;
     this.problem = answer.ok ? null : answer.error;
     // It may have moved us all the same: only a new session tells where this connection writes.
@@ -156,6 +163,12 @@ export class Chat implements Hearer {
     if (!answer.ok) return this.#settle();
     this.#delivery.update((outbox) => box.without(outbox, old));
     this.#begin(answer.session, null);
+  }
+
+  /** A fresh token of the same user: whoever was turned away tries again at once. */
+  signIn(userToken: string | null): void {
+    this.userToken = userToken;
+    if (!this.online) this.#line.reconnect();
   }
 
   /** Another tab may have begun a new conversation: follow it. */
@@ -180,6 +193,9 @@ export class Chat implements Hearer {
   #begin(session: Session, afterTurn: string | null): void {
     const id = session.conversation_uuid;
     this.online = this.everOnline = true;
+    this.userId = session.user_id;
+    this.signedIn = session.signed_in === true;
+    this.#picked = null;
     this.#tickets.write({ token: session.token, conversation: id });
     this.#delivery.update((outbox) => box.refusedElsewhere(outbox, id, this.#elsewhere));
     this.#dispatch({ type: "session", session, after: afterTurn });
@@ -191,15 +207,16 @@ export class Chat implements Hearer {
   #askForTheRest(session: Session): void {
     const told = new Set(session.turns.map((turn) => turn.turn_id));
     for (const turn of openTurns(this.conversation)) {
-      if (turn.stopping) void this.#stop(turn.id);
+      if (turn.stopping) void this.requests.stop(turn.id);
       if (!told.has(turn.id)) void this.#gaps.ask(turn.id);
     }
-    if (session.running && !has(this.conversation, session.running.turn_id)) void this.earlier();
+    if (session.running && !has(this.conversation, session.running.turn_id)) void this.requests.earlier();
   }
 
   /** Where a message is written: in the conversation that is shown or, before that is known, the one last left. */
   #place(): string | null {
-    return this.#moving ? null : (this.conversation.id ?? this.#tickets.read()?.conversation ?? null);
+    if (this.#moving) return null;
+    return this.#picked ?? this.conversation.id ?? this.#tickets.read()?.conversation ?? null;
   }
 
   #dispatch(event: ConversationEvent): void {
@@ -228,23 +245,5 @@ export class Chat implements Hearer {
     this.#dispatch({ type: "accepted", accepted: { ...accepted, client_id: clientId }, text, at });
     // An old acquaintance that we know nothing of: it may long have finished.
     if (!known && accepted.duplicate) void this.#gaps.ask(accepted.turn_id);
-  }
-
-  async #stop(turnId: string): Promise<void> {
-    this.#dispatch({ type: "stopping", turnId, on: true });
-    const answer = await this.#ask("stop", { turn_id: turnId });
-    if (answer.ok || answer.error.code === this.#unansweredError.code) return;
-    this.#dispatch({ type: "stopping", turnId, on: false });
-    this.show(answer.error);
-  }
-
-  async #resume(turnId: string, afterSeq: number): Promise<void> {
-    const answer = await this.#ask<Resumed>("resume", { turn_id: turnId, after_seq: afterSeq });
-    if (answer.ok) this.#dispatch({ type: "resumed", turnId, resumed: answer });
-    else if (GONE.has(answer.error.code)) this.#dispatch({ type: "resume_refused", turnId, error: answer.error });
-  }
-
-  #ask<T extends { ok: true }>(event: string, payload: object): Promise<T | Refusal> {
-    return ask(this.#line, event, payload, this.#unansweredError);
   }
 }

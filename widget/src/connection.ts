@@ -14,6 +14,8 @@ const YOUNG_MS = 3_000;
 const SESSION_MS = 45_000;
 const STEADY_MS = 10_000;
 const MAX_DELAY_MS = 30_000;
+/** Seconds until an unwanted user token is shown again; the page is asked for another one meanwhile. */
+const TOKEN_WAIT = 30;
 
 /** A request that got no answer: too slow, or the connection went away. */
 export class Unanswered extends Error {}
@@ -144,7 +146,7 @@ export class Connection implements Line {
     this.#hearer.disconnected();
     if (error.data?.code) this.#hearer.refused(error.data);
     // Inactive: the server refused the namespace, and socket.io leaves it at that.
-    if (!this.#socket.active) this.#later(error.data?.retry_after);
+    if (!this.#socket.active) this.#later(error.data?.code === "bad_user_token" ? TOKEN_WAIT : error.data?.retry_after);
   }
 
   /** Again after a growing, jittered while, and not before the server wants us. */

@@ -8,14 +8,43 @@ import type { Citation } from "./wire";
 
 const COPIED_MS = 1_600;
 
-export function codeBlock(text: string, lang: string): { frame: HTMLElement; code: Text } {
-  const code = document.createTextNode(text);
+export function codeBlock(text: string, lang: string): { frame: HTMLElement; part: HTMLElement } {
+  const part = codePart(text);
+  const code = h("code", {}, part);
   const copy = h("button", { class: "copy", type: "button", "aria-label": texts.copyCode }, icon("copy"), h("span", {}, texts.copy));
-  copy.addEventListener("click", () => void onCopy(copy, code.data));
+  copy.addEventListener("click", () => void onCopy(copy, code.textContent));
   const bar = h("div", { class: "code-bar" }, h("span", { class: "lang" }, lang), copy);
   // Reachable by keyboard, because it scrolls.
-  const pre = h("pre", { tabindex: "0", dir: "ltr" }, h("code", {}, code));
-  return { frame: h("div", { class: "code" }, bar, pre), code };
+  const pre = h("pre", { tabindex: "0", dir: "ltr" }, code);
+  return { frame: h("div", { class: "code" }, bar, pre), part };
+}
+
+/** Long code is many of these, because a browser lays out again the whole of a text that gets longer. */
+export function codePart(text: string): HTMLElement {
+  return h("span", { class: "part" }, document.createTextNode(text));
+}
+
+/** More rows for a table, as one more table in its frame: with the first one's widths, which stay as they are now. */
+export function moreRows(more: HTMLTableElement, frame: HTMLElement): void {
+  const first = frame.firstElementChild as HTMLTableElement;
+  if (!first.style.tableLayout) {
+    const whole = first.offsetWidth;
+    const widths = [...first.rows[0]!.cells].map((cell) => cell.offsetWidth);
+    const columns = widths.map(() => h("col"));
+    first.prepend(h("colgroup", {}, ...columns));
+    // Not laid out: equal widths are at least the same in all parts.
+    if (whole) columns.forEach((column, index) => (column.style.width = `${(100 * widths[index]!) / whole}%`));
+    fixed(first, whole);
+  }
+  more.tHead?.remove();
+  more.prepend(first.firstElementChild!.cloneNode(true));
+  fixed(more, parseInt(first.style.minWidth));
+}
+
+function fixed({ style }: HTMLElement, least: number): void {
+  style.tableLayout = "fixed";
+  style.width = "100%";
+  style.minWidth = `${least}px`;
 }
 
 export function decorate(element: HTMLElement, citations: readonly Citation[]): void {
@@ -28,11 +57,17 @@ export function decorate(element: HTMLElement, citations: readonly Citation[]): 
     table.replaceWith(frame);
     frame.append(table);
   }
-  if (citations.length) markSources(element, new Set(citations.map((citation) => citation.n)));
+  // Below the chat's own heading, so that the outline of the page stays one.
+  for (const heading of element.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    heading.setAttribute("aria-level", String(Math.min(6, +heading.tagName[1]! + 2)));
+  }
+  markSources(element, citations);
 }
 
 /** "[2]" in running text becomes a raised 2, when there is a source 2. */
-function markSources(element: HTMLElement, known: ReadonlySet<number>): void {
+export function markSources(element: HTMLElement, citations: readonly Citation[]): void {
+  if (!citations.length) return;
+  const known = new Set(citations.map((citation) => citation.n));
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const found: Text[] = [];
   while (walker.nextNode()) {
@@ -58,7 +93,7 @@ async function onCopy(button: HTMLElement, text: string): Promise<void> {
   setTimeout(() => (label.textContent = texts.copy), COPIED_MS);
 }
 
-async function copied(text: string, near: HTMLElement): Promise<boolean> {
+export async function copied(text: string, near: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -1,67 +1,98 @@
 /**
- * The script tag's side: where the server is, where to show the chat, and the element that holds it.
+ * The script tag's side: where the server is, where to show the chat, the element that holds it, and the page's own
+ * scripts, which may call before the page is there.
  *
  *   <script src="https://chat.example.com/static/chat-widget.js" defer></script>            a round button
  *   <script src="…/static/chat-widget.js" data-target="#chat" defer></script>               inside #chat
  */
-import { Chat } from "./chat";
-import { Connection } from "./connection";
-import { Drawer } from "./drawer";
-import { sheet } from "./styles";
-import { language, speak, texts } from "./texts";
-import { TicketBox } from "./ticket";
-import { View } from "./view";
+import { type AssistantChat, Listeners } from "./api";
+import { readOptions, warn } from "./options";
+import { Widget } from "./widget";
 
 const TAG = "assistant-chat";
 
-// Known only while the script runs for the first time.
-const script = document.currentScript as HTMLScriptElement | null;
-
-/** The server's address: the script's own, up to its static folder. */
-const base = new URL("../", script?.src || new URL("static/", location.href));
-
-class AssistantChat extends HTMLElement {
-  floating = false;
-  #end: (() => void) | null = null;
+/** Defined once a page, while chats may come and go: it only says when it enters and leaves the page. */
+class Host extends HTMLElement {
+  /** A script that is added again runs what is there: a page may allow one Trusted Types policy of our name, not two. */
+  static start = start;
+  enter?: () => void;
+  leave?: () => void;
 
   connectedCallback(): void {
-    const shadow = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [sheet()];
-    speak([script?.dataset["language"], document.documentElement.lang, ...navigator.languages]);
-    this.lang = language.tag;
-    this.dir = language.dir;
-    const tickets = new TicketBox(base.href);
-    const chat = new Chat(tickets, new Drawer(base.href), (hearer) => new Connection(base, hearer), texts);
-    const view = new View(chat, this.floating);
-    chat.onChange = () => view.changed();
-    const unwatch = tickets.watch(() => chat.follow());
-    shadow.replaceChildren(view.root);
-    this.#end = () => {
-      unwatch();
-      chat.close();
-      view.destroy();
-    };
+    this.enter?.();
   }
 
   disconnectedCallback(): void {
-    this.#end?.();
-    this.#end = null;
+    this.leave?.();
   }
 }
 
-function place(): void {
-  const element = document.createElement(TAG) as AssistantChat;
-  const target = script?.dataset["target"];
-  const inside = target ? document.querySelector(target) : null;
-  if (target && !inside) console.warn(`assistant-chat: nothing on this page matches data-target="${target}"`);
-  element.floating = !inside;
-  element.classList.add(inside ? "inline" : "floating");
-  (inside ?? document.body).append(element);
+function start(): AssistantChat {
+  // Known only while the script runs for the first time. Read past the document's own properties: an element of the page
+  // with the name "currentScript" stands before it there, and would choose the server.
+  const script = Reflect.get(Document.prototype, "currentScript", document) as HTMLScriptElement | null;
+  // The server's address: the script's own, up to its static folder.
+  const base = new URL("../", script?.src || new URL("static/", location.href));
+  const options = readOptions(script?.dataset ?? {});
+  const listeners = new Listeners();
+  const widget = new Widget(base, options, listeners.tell);
+  let early: (() => void)[] | null = [];
+  let element: Host | null = null;
+  let alive = true;
+
+  function place(): void {
+    if (!alive) return;
+    const { target } = options;
+    const inside = target ? document.querySelector(target) : null;
+    if (target && !inside) warn(`nothing on this page matches data-target="${target}"`);
+    const host = (element = document.createElement(TAG) as Host);
+    host.enter = () => widget.begin(host, !inside);
+    host.leave = () => widget.end();
+    host.className = inside ? "inline" : "floating";
+    (inside ?? document.body).append(host);
+    early?.forEach((call) => call());
+    early = null;
+  }
+
+  const whenPlaced = (call: () => void): void => void (early ? early.push(call) : call());
+  const api: AssistantChat = {
+    open: () => whenPlaced(() => widget.view?.popUp.open()),
+    close: () => whenPlaced(() => widget.view?.popUp.close()),
+    send(text) {
+      const words = String(text).trim();
+      if (!alive || !words) return false;
+      let taken = true;
+      whenPlaced(() => {
+        widget.view?.popUp.open();
+        taken = widget.view?.send(words) ?? false;
+      });
+      return taken;
+    },
+    on: (event, listener) => listeners.on(event, listener),
+    identify(userToken) {
+      const another = widget.identify(userToken || null);
+      if (!another || !element?.isConnected) return;
+      listeners.forget();
+      element.leave?.();
+      element.enter?.();
+    },
+    destroy() {
+      alive = false;
+      listeners.clear();
+      element?.remove();
+      if (window.AssistantChat === api) delete window.AssistantChat;
+    },
+  };
+  // Before scripts with "defer" run, of which one may be this one again.
+  if (document.readyState === "loading") document.addEventListener("readystatechange", place, { once: true });
+  else place();
+  return api;
 }
 
-// A page that has the tag twice gets one chat.
-if (!customElements.get(TAG)) {
-  customElements.define(TAG, AssistantChat);
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", place, { once: true });
-  else place();
+// A page that has the tag twice gets one chat. One that threw the element away, as some routers do, gets another.
+const there = window.AssistantChat;
+if (!there?.destroy || (document.readyState !== "loading" && !document.querySelector(TAG))) {
+  there?.destroy?.();
+  if (!customElements.get(TAG)) customElements.define(TAG, Host);
+  window.AssistantChat = (customElements.get(TAG) as typeof Host).start();
 }

@@ -2,18 +2,20 @@
  * Markdown -> blocks -> inert nodes. Raw HTML in the text is shown as text, images become links.
  * Knows nothing of streaming (answer.ts) and nothing of turns.
  */
-import { Marked, type RendererObject, type Token } from "marked";
+import { Lexer, Parser, Renderer, type RendererObject, type Token, type TokensList } from "marked";
 import { safeLink, sanitised } from "./sanitise";
 
 export interface Block {
   type: string;
   raw: string;
+  /** Where it begins in the text that was read. */
+  begin: number;
   /** Where the block ends in the text that was read, white space after it included. */
   end: number;
   token: Token;
 }
 
-const renderer: RendererObject = {
+const renderer = Object.assign(new Renderer(), {
   html({ text }) {
     return escaped(text);
   },
@@ -28,28 +30,37 @@ const renderer: RendererObject = {
   checkbox({ checked }) {
     return checked ? "☑ " : "☐ ";
   },
-};
+} satisfies RendererObject);
 
-const marked = new Marked({ gfm: true, breaks: true, renderer });
+const options = { gfm: true, breaks: true, renderer };
+
+/** Where "[1]: https://…" says that [1] leads. */
+export type Links = Lexer["tokens"]["links"];
 
 /** The text's top-level blocks. White space and link definitions belong to the block before them. */
-export function blocks(text: string): Block[] {
+export function blocks(text: string, links?: Links): Block[] {
   const found: Block[] = [];
   let end = 0;
-  for (const token of lexed(text)) {
+  for (const token of lexed(text, links)) {
+    const begin = end;
     end += token.raw.length;
     const last = found.at(-1);
-    if (token.type !== "space" && token.type !== "def") found.push({ type: token.type, raw: token.raw, end, token });
+    if (token.type !== "space" && token.type !== "def") found.push({ type: token.type, raw: token.raw, begin, end, token });
     else if (last) last.end = end;
   }
   return found;
 }
 
-export function rendered(block: Block): Node {
-  return sanitised(htmlOf(block)) ?? plain(block.raw);
+export function linksIn(text: string): Links | undefined {
+  return (lexed(text) as Partial<TokensList>).links;
 }
 
-function plain(text: string): Node {
+/** Null where the host page does not allow HTML to be made: show `plain` text then. */
+export function rendered(block: Block): DocumentFragment | null {
+  return sanitised(htmlOf(block));
+}
+
+export function plain(text: string): Node {
   const paragraph = document.createElement("p");
   paragraph.className = "plain";
   paragraph.textContent = text.trim();
@@ -59,19 +70,21 @@ function plain(text: string): Node {
 function htmlOf({ type, raw, token }: Block): string {
   // The top level of an HTML block has no paragraph of its own.
   if (type === "html") return `<p>${escaped(raw)}</p>`;
-  return type === "text" ? escaped(raw) : marked.parser([token]);
+  return type === "text" ? escaped(raw) : Parser.parse([token], options);
 }
 
 /** Two thousand quotes in each other overflow the parser's stack: such a text is one block, as it stands. */
-function lexed(text: string): Token[] {
+function lexed(text: string, links?: Links): Token[] {
   try {
-    return marked.lexer(text);
+    const lexer = new Lexer({ ...options });
+    Object.assign(lexer.tokens.links, links);
+    return lexer.lex(text);
   } catch {
     return [{ type: "html", raw: text, text } as Token];
   }
 }
 
-/** Definitions ("[1]: https://…") reach over blocks: a text with them is rendered as a whole in the end. */
+/** Definitions ("[1]: https://…") reach over blocks. */
 export function hasDefinitions(text: string): boolean {
   return /^ {0,3}\[[^\]\n]+\]:/m.test(text);
 }

@@ -14,6 +14,7 @@ export type Texts = Record<keyof typeof en, string>;
 const KEYS = Object.keys(en);
 /** Texts in the order of the keys, a line each. */
 const DICTIONARIES: Record<string, string> = { ar, de, en: Object.values(en).join("\n"), es, fr };
+export const LANGUAGES = Object.keys(DICTIONARIES);
 const RIGHT_TO_LEFT = new Set(["ar"]);
 
 /** Errors that we can tell in the reader's language; of others the server's own English sentence is shown. */
@@ -21,10 +22,16 @@ const BY_CODE: Record<string, keyof Texts> = {
   busy: "busy",
   restarting: "restarting",
   assistant_busy: "assistantDown",
+  assistant_misconfigured: "assistantDown",
+  assistant_quota: "assistantDown",
+  assistant_refused: "failed",
+  deadline_exceeded: "failed",
+  erased: "notYours",
   assistant_unavailable: "assistantDown",
   content_filtered: "filtered",
   internal: "fault",
   journal_unavailable: "fault",
+  not_yours: "notYours",
 };
 
 /** What is said now. Filled by `speak` before anything is drawn. */
@@ -34,10 +41,10 @@ export const language = { tag: "en", dir: "ltr" };
 
 /** Speaks the first of `wanted` (tags such as "de-AT") for which there is a dictionary; else English. */
 export function speak(wanted: readonly (string | null | undefined)[]): void {
-  const tag = wanted.find((tag) => tag && dictionaryOf(tag) in DICTIONARIES) ?? "en";
+  const tag = wanted.find((tag) => tag && LANGUAGES.includes(dictionaryOf(tag))) ?? "en";
   const lines = DICTIONARIES[dictionaryOf(tag)]!.split("\n");
   KEYS.forEach((key, index) => (texts[key as keyof Texts] = lines[index]!));
-  language.tag = tag;
+  language.tag = sound(tag);
   language.dir = RIGHT_TO_LEFT.has(dictionaryOf(tag)) ? "rtl" : "ltr";
 }
 
@@ -49,6 +56,15 @@ export function fill(text: string, ...values: (string | number)[]): string {
 export function sentence({ code, message }: WireError): string {
   const ours = BY_CODE[code];
   return ours && dictionaryOf(language.tag) !== "en" ? texts[ours] : message;
+}
+
+/** The tag, or its language alone where no date can be written with it: pages have odd things in `lang`, such as "en-". */
+function sound(tag: string): string {
+  try {
+    return Intl.getCanonicalLocales(tag)[0]!;
+  } catch {
+    return dictionaryOf(tag);
+  }
 }
 
 function dictionaryOf(tag: string): string {

@@ -2,14 +2,18 @@
  * The scrolling list of turns: keeps one view for each turn, stays at the bottom while the reader is there.
  */
 import type { Chat } from "./chat";
+import { Days } from "./days";
 import { button, h } from "./element";
-import { fill, texts } from "./texts";
+import { texts } from "./texts";
 import { isOpen } from "./turn";
 import { type TurnActions, TurnView } from "./turnview";
 
-const STARTERS = ["What is this?", "How do I put it on my site?", "How do I connect a model?"];
 /** So near the end counts as "at the bottom". */
 const NEAR = 48;
+/** So near the beginning is time to ask for what was before. */
+const REACH = 600;
+/** So long the answers may work on themselves in one frame. Laying out what they made comes on top. */
+const WORK_MS = 10;
 
 export class Thread {
   readonly element = h("div", { class: "thread", tabindex: "0", role: "log", "aria-live": "off", "aria-label": texts.conversation });
@@ -19,18 +23,26 @@ export class Thread {
   readonly #renewed = h("p", { class: "renewed", "data-test": "renewed", role: "status" });
   readonly #empty: HTMLElement;
   readonly #turns = h("div", { class: "turns" });
+  readonly #days = new Days();
   readonly #views = new Map<string, TurnView>();
-  readonly #open = new Set<string>();
   readonly #actions: TurnActions;
   readonly #announce: (text: string) => void;
+  readonly #loadEarlier: () => void;
+  /** What was last said aloud of each turn that is not answered. */
+  readonly #told = new Map<string, string>();
+  #conversation: string | null = null;
+  /** The turn before which there are others that could be asked for now, and the last one asked for by scrolling. */
+  #first: string | null = null;
+  #asked: string | null = null;
   #stuck = true;
   /** Where we were, and how tall the window on it was, when we last looked. */
   #seen = { top: 0, height: 0 };
 
-  constructor(actions: TurnActions, earlier: () => void, announce: (text: string) => void) {
+  constructor(actions: TurnActions, earlier: () => void, announce: (text: string) => void, prompts: readonly string[] = []) {
     this.#actions = actions;
     this.#announce = announce;
-    this.#empty = emptyState(actions.ask);
+    this.#loadEarlier = earlier;
+    this.#empty = emptyState(actions.ask, prompts);
     this.#column.append(this.#earlier, this.#renewed, this.#empty, this.#turns);
     this.element.append(this.#column);
     this.#earlier.addEventListener("click", earlier);
@@ -42,32 +54,47 @@ export class Thread {
     sizes.observe(this.#column);
   }
 
-  show(chat: Chat): void {
+  /** True: the answers are not finished with this, show it again in the next frame. */
+  show(chat: Chat): boolean {
     const { conversation, outbox } = chat;
-    const firstBefore = this.#turns.firstElementChild;
-    const fromEnd = this.element.scrollHeight - this.element.scrollTop;
-    const order: HTMLElement[] = [];
+    if (conversation.id !== this.#conversation) this.#stuck = true;
+    this.#conversation = conversation.id;
+    const anchor = this.#anchor();
+    const before = anchor?.offsetTop ?? 0;
+    const views = new Map<string, TurnView>();
     for (const turn of conversation.turns) {
-      const view = this.#view(turn.clientId ?? turn.id);
+      const key = turn.clientId ?? turn.id;
+      const view = this.#view(key);
       view.showTurn(turn);
-      order.push(view.element);
-      this.#announceOnce(turn.id, isOpen(turn), view);
+      views.set(key, view);
     }
     for (const message of outbox) {
       const view = this.#view(message.clientId);
       view.showOutgoing(message, chat.online);
-      order.push(view.element);
+      views.set(message.clientId, view);
     }
-    this.#arrange(order);
+    const order = [...views.values()];
+    this.#arrange(this.#days.between(order.map((view) => view.element), [...conversation.turns, ...outbox].map(({ at }) => at)));
     this.#showAround(chat, order.length === 0);
-    const prepended = firstBefore?.isConnected && firstBefore !== this.#turns.firstElementChild;
-    if (prepended) this.element.scrollTop = this.element.scrollHeight - fromEnd;
-    else this.#stick();
+    const unfinished = work(order);
+    const over = new Set(conversation.turns.filter((turn) => !isOpen(turn)).map((turn) => turn.clientId ?? turn.id));
+    for (const [key, view] of views) this.#tell(key, !over.has(key), view);
+    // What grew above the reader, or came before it, must not move what they read.
+    if (anchor?.isConnected && !this.#stuck) this.element.scrollTop += anchor.offsetTop - before;
+    this.#stick();
+    return unfinished;
   }
 
   toLatest(): void {
     this.#stuck = true;
     this.#stick();
+  }
+
+  /** The turn that the reader sees first, unless they follow the end. */
+  #anchor(): HTMLElement | undefined {
+    if (this.#stuck) return;
+    const top = this.element.scrollTop;
+    return [...this.#turns.querySelectorAll<HTMLElement>(".turn")].find((turn) => turn.offsetTop + turn.offsetHeight > top);
   }
 
   #view(key: string): TurnView {
@@ -80,9 +107,9 @@ export class Thread {
     const wanted = new Set<Element>(order);
     for (const [key, view] of this.#views) {
       if (wanted.has(view.element)) continue;
-      view.element.remove();
       this.#views.delete(key);
     }
+    for (const there of [...this.#turns.children]) if (!wanted.has(there)) there.remove();
     order.forEach((element, index) => {
       const there = this.#turns.children[index] ?? null;
       if (there !== element) this.#turns.insertBefore(element, there);
@@ -93,20 +120,30 @@ export class Thread {
     const { renewed, more } = chat.conversation;
     // Nothing to say about an empty page that is still on its way to the server.
     this.#empty.hidden = !empty || !chat.everOnline;
+    this.#first = more && chat.online && !chat.requests.loadingEarlier ? (chat.conversation.turns[0]?.id ?? null) : null;
+    // A button that goes, or is disabled, would take the focus with it.
+    if (!more && this.#earlier.matches(":focus")) this.element.focus({ preventScroll: true });
     this.#earlier.hidden = !more;
-    this.#earlier.disabled = chat.loadingEarlier || !chat.online;
+    this.#earlier.setAttribute("aria-busy", String(chat.requests.loadingEarlier));
+    this.#earlier.disabled = !chat.online;
     this.#renewed.hidden = !renewed;
     this.#renewed.textContent = renewed ? texts[renewed] : "";
   }
 
-  /** Said once when the answer is whole; token by token nobody could listen to it. */
-  #announceOnce(id: string, open: boolean, view: TurnView): void {
-    if (open) this.#open.add(id);
-    else if (this.#open.delete(id)) this.#announce(fill(texts.finished, view.spoken || view.element.innerText));
+  /** Says once what became of a turn, and its answer when that is whole; token by token nobody could listen to it. */
+  #tell(key: string, open: boolean, view: TurnView): void {
+    const told = this.#told.get(key);
+    // What was over when we came was not waited for.
+    if (!open && told === undefined) return;
+    const { news } = view;
+    if (news && news !== told) this.#announce(news);
+    if (open) this.#told.set(key, news);
+    else this.#told.delete(key);
   }
 
   #stick(): void {
-    if (this.#stuck) this.element.scrollTop = this.element.scrollHeight;
+    // An empty one begins with its greeting.
+    if (this.#stuck) this.element.scrollTop = this.#views.size && this.element.scrollHeight;
     this.#onScroll();
   }
 
@@ -118,11 +155,26 @@ export class Thread {
     this.#stuck = near || (this.#stuck && !wentUp);
     this.#seen = { top: scrollTop, height: clientHeight };
     this.latest.hidden = this.#stuck;
+    if (wentUp && scrollTop < REACH) this.#reachBack();
+  }
+
+  /** By itself once for each beginning; when that fails, the button is there. */
+  #reachBack(): void {
+    if (this.#stuck || !this.#first || this.#first === this.#asked) return;
+    this.#asked = this.#first;
+    this.#loadEarlier();
   }
 }
 
-function emptyState(ask: (text: string) => void): HTMLElement {
-  const starters = STARTERS.map((text) => {
+/** The newest turn first: its end is what the reader waits for. */
+function work(views: readonly TurnView[]): boolean {
+  const end = performance.now() + WORK_MS;
+  for (const view of [...views].reverse()) while (view.advance()) if (performance.now() > end) return true;
+  return false;
+}
+
+function emptyState(ask: (text: string) => void, prompts: readonly string[]): HTMLElement {
+  const starters = prompts.map((text) => {
     const starter = h("button", { type: "button", class: "starter", "data-test": "starter" }, text);
     starter.addEventListener("click", () => ask(text));
     return starter;

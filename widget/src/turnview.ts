@@ -3,15 +3,17 @@
  * Shows what it is given and says what was pressed; decides nothing.
  */
 import { AnswerView } from "./answer";
-import { button, h } from "./element";
+import { showTime } from "./days";
+import { h } from "./element";
+import { Feedback, type Rate } from "./feedback";
 import type { Outgoing } from "./outbox";
 import { safeLink } from "./sanitise";
 import { fill, language, sentence, texts } from "./texts";
 import { type Turn, isOpen } from "./turn";
-import type { Citation, Rating } from "./wire";
+import type { Citation } from "./wire";
 
 export interface TurnActions {
-  rate(turnId: string, rating: Rating): void;
+  rate: Rate;
   ask(text: string): void;
   sendAgain(clientId: string): void;
   discard(clientId: string): void;
@@ -19,6 +21,10 @@ export interface TurnActions {
 
 /** Final states that need a word; each is its own key in the dictionary. */
 const NOTED = new Set(["stopped", "interrupted", "failed", "truncated"]);
+/** What is said aloud while an answer is made; the rest is only to be seen. */
+const TOLD = new Set(["queued", "stalled"]);
+/** Characters of an answer that are read out. */
+const SPOKEN_MAX = 2_000;
 /** What failed or was cut off by us is not the assistant's answer to be judged. */
 const RATEABLE = new Set(["complete", "truncated", "stopped"]);
 /** What went wrong will go wrong again: nothing is gained by asking the same once more. */
@@ -33,9 +39,8 @@ export class TurnView {
   readonly #progress = h("p", { class: "progress" }, h("span", { class: "dots" }, h("i"), h("i"), h("i")), h("span"));
   readonly #sources = h("ol", { class: "sources", "aria-label": texts.sources });
   readonly #note = h("p", { class: "note" });
-  readonly #thumbs = h("div", { class: "thumbs" });
-  readonly #up = button("up", texts.good, { "data-test": "up" });
-  readonly #down = button("down", texts.bad, { "data-test": "down" });
+  readonly #feedback: Feedback;
+  readonly #time = h("time");
   readonly #answer = new AnswerView();
   readonly #actions: TurnActions;
   #shown: Turn | Outgoing | null = null;
@@ -44,20 +49,28 @@ export class TurnView {
 
   constructor(actions: TurnActions) {
     this.#actions = actions;
+    this.#feedback = new Feedback(actions.rate);
     this.#reply.append(this.#answer.element);
-    this.#thumbs.append(this.#up, this.#down);
     this.element.append(unseen(texts.you), this.#question, this.#note);
     this.element.addEventListener("click", (event) => this.#onSource(event));
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") this.#onSource(event);
     });
-    this.#up.addEventListener("click", () => this.#rate("up"));
-    this.#down.addEventListener("click", () => this.#rate("down"));
   }
 
-  /** The answer as plain text, for announcing it. */
-  get spoken(): string {
-    return this.#answer.element.innerText;
+  /** What somebody has to hear who cannot see it: that it waits or was not taken; when it is answered, the answer. */
+  get news(): string {
+    const turn = this.#shown;
+    const note = this.#note.firstElementChild?.textContent ?? "";
+    if (!turn || !("activity" in turn)) return turn?.error ? note : "";
+    if (isOpen(turn)) return TOLD.has(turn.activity!) ? progressWords(turn) : "";
+    const spoken = this.#answer.spoken(SPOKEN_MAX);
+    return [spoken && fill(texts.finished, spoken), note].join(" ").trim();
+  }
+
+  /** One step towards what `showTurn` was given. False: it is all there. */
+  advance(): boolean {
+    return this.#answer.advance();
   }
 
   showOutgoing(message: Outgoing, online: boolean): void {
@@ -87,8 +100,8 @@ export class TurnView {
     this.element.dataset["state"] = turn.state;
     this.element.dataset["turnId"] = turn.id;
     this.#question.textContent = turn.question;
-    this.#question.title = when(turn.at);
-    if (!this.#reply.isConnected) this.#question.after(unseen(texts.assistant), this.#reply, this.#sources);
+    showTime(this.#time, turn.at);
+    if (!this.#reply.isConnected) this.#question.after(this.#time, unseen(texts.assistant), this.#reply, this.#sources);
     this.#showAnswer(turn);
     this.#showNote(turn);
   }
@@ -102,7 +115,7 @@ export class TurnView {
     if (busy) this.#showProgress(turn);
     else this.#progress.remove();
     this.#showSources(open ? [] : turn.citations);
-    this.#showThumbs(turn);
+    this.#showFeedback(turn);
   }
 
   #showProgress(turn: Turn): void {
@@ -116,12 +129,11 @@ export class TurnView {
     this.#sources.replaceChildren(...citations.map(source));
   }
 
-  #showThumbs(turn: Turn): void {
+  #showFeedback(turn: Turn): void {
     const rateable = RATEABLE.has(turn.state) && turn.answer !== "";
-    if (!rateable) return this.#thumbs.remove();
-    this.#up.setAttribute("aria-pressed", String(turn.feedback === "up"));
-    this.#down.setAttribute("aria-pressed", String(turn.feedback === "down"));
-    if (!this.#thumbs.isConnected) this.element.append(this.#thumbs);
+    if (!rateable) return this.#feedback.element.remove();
+    this.#feedback.show(turn);
+    if (!this.#feedback.element.isConnected) this.element.append(this.#feedback.element);
   }
 
   #showNote(turn: Turn): void {
@@ -149,11 +161,6 @@ export class TurnView {
     delete this.#note.dataset["test"];
     this.#note.hidden = words === null;
     this.#note.replaceChildren(...(words === null ? [] : [h("span", {}, words), ...buttons]));
-  }
-
-  #rate(rating: Rating): void {
-    const turn = this.#shown;
-    if (turn && "feedback" in turn) this.#actions.rate(turn.id, turn.feedback === rating ? null : rating);
   }
 
   /** A mark in the text leads to its source below. */
@@ -191,9 +198,4 @@ function action(label: string, pressed: () => void, test = "action"): HTMLElemen
 
 function unseen(words: string): HTMLElement {
   return h("span", { class: "unseen" }, words);
-}
-
-function when(at: string): string {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(language.tag);
 }

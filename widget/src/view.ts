@@ -1,56 +1,77 @@
 /**
- * The widget's frame: bar, thread, banner, composer, and the round button of the floating form.
+ * What the widget shows: bar, thread, banner, composer. The frame around them, with the round button, is popup.ts.
  * Draws the chat's state once a frame, however many pieces came in between.
  */
+import type { Tell } from "./api";
 import type { Chat } from "./chat";
 import { Composer, charactersOf } from "./composer";
 import { openTurn } from "./conversation";
-import { button, h, icon } from "./element";
+import { button, h } from "./element";
+import { Past } from "./past";
+import { PopUp } from "./popup";
 import { fill, sentence, texts } from "./texts";
 import { Thread } from "./thread";
 
 const SPOKEN_MAX = 2_000;
 /** So long without ever having been connected is not "Connecting…" any more. */
 const PATIENCE_MS = 8_000;
+const MINUTE_MS = 60_000;
+
+/** What the page wants of the view. `look`: more classes of the frame. */
+export interface Wishes {
+  prompts: readonly string[];
+  look: string;
+  tell: Tell;
+}
 
 export class View {
-  readonly root: HTMLElement;
+  readonly popUp: PopUp;
   readonly #chat: Chat;
   readonly #floating: boolean;
+  readonly #tell: Tell;
   readonly #thread: Thread;
   readonly #composer: Composer;
-  readonly #launcher = button("chat", texts.title, { class: "launcher", "aria-expanded": "false", "data-test": "launcher" });
+  readonly #past: Past;
   readonly #connection = h("span", { class: "connection", role: "status", "data-test": "connection" });
-  readonly #new = h("button", { type: "button", class: "new", "data-test": "new" }, icon("new"), h("span", {}, texts.newConversation));
+  readonly #new = button("new", texts.newConversation, { class: "new", "data-test": "new" });
   readonly #close = button("close", texts.close, { class: "close", "data-test": "close" });
   readonly #banner = h("div", { class: "banner", role: "alert" });
   readonly #spoken = h("div", { class: "unseen", "aria-live": "polite", "data-test": "announcer" });
-  readonly #panel: HTMLElement;
   readonly #unlisten = new AbortController();
   readonly #patience = setTimeout(() => this.#despair(), PATIENCE_MS);
+  /** "Today" is yesterday after midnight. */
+  readonly #clock = setInterval(() => this.changed(), MINUTE_MS);
   #first: string = texts.connecting;
   #frame = 0;
 
-  constructor(chat: Chat, floating: boolean) {
+  constructor(chat: Chat, floating: boolean, { prompts, look, tell }: Wishes = { prompts: [], look: "", tell: () => undefined }) {
     this.#chat = chat;
     this.#floating = floating;
-    this.#composer = new Composer({ send: (text) => this.#send(text), stop: () => chat.stop() });
+    this.#tell = tell;
+    this.#composer = new Composer({ send: (text) => this.send(text), stop: () => chat.stop() });
     this.#thread = new Thread(
       {
-        rate: (turnId, rating) => void chat.rate(turnId, rating),
-        ask: (text) => void this.#send(text),
+        rate: (turnId, rating, comment) => chat.requests.rate(turnId, rating, comment),
+        ask: (text) => void this.send(text),
         sendAgain: (clientId) => chat.sendAgain(clientId),
         discard: (clientId) => chat.discard(clientId),
       },
-      () => void chat.earlier(),
+      () => void chat.requests.earlier(),
       (text) => this.#announce(text),
+      prompts,
     );
-    this.#panel = this.#assemble();
-    this.root = h("div", { class: `root ${floating ? "floating" : "inline"}` }, this.#panel);
-    this.#launcher.append(icon("close"));
-    if (floating) this.root.append(this.#launcher);
+    this.#past = new Past(chat, this.#thread.element);
+    const told: Tell = (event, detail) => {
+      if (event === "open") this.#thread.toLatest();
+      tell(event, detail);
+    };
+    this.popUp = new PopUp(this.#assemble(), this.#composer.input, floating, look, told, this.#unlisten.signal);
     this.#listen();
     this.#draw();
+  }
+
+  get root(): HTMLElement {
+    return this.popUp.root;
   }
 
   /** Asks for a drawing in the next frame. */
@@ -61,58 +82,48 @@ export class View {
   destroy(): void {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#patience);
+    clearInterval(this.#clock);
     this.#unlisten.abort();
   }
 
   #assemble(): HTMLElement {
-    const bar = h("header", { class: "bar" }, h("h2", { class: "title" }, texts.title), this.#connection, this.#new);
+    const bar = h("header", { class: "bar" }, h("h2", { class: "title" }, texts.title), this.#connection, this.#past.opener, this.#new);
+    this.#new.append(h("span", {}, texts.newConversation));
     if (this.#floating) bar.append(this.#close);
-    const middle = h("div", { class: "middle" }, this.#thread.element, this.#thread.latest);
+    const middle = h("div", { class: "middle" }, this.#thread.element, this.#thread.latest, this.#past.element);
     const role = this.#floating ? "dialog" : "region";
-    const panel = h("section", { class: "panel", role, "aria-label": texts.title }, bar, middle, this.#banner, this.#composer.element, this.#spoken);
-    panel.hidden = this.#floating;
-    return panel;
+    return h("section", { class: "panel", role, "aria-label": texts.title }, bar, middle, this.#banner, this.#composer.element, this.#spoken);
   }
 
   #despair(): void {
     this.#first = texts.unreachable;
+    if (!this.#chat.everOnline && !this.#chat.problem) this.#tell("error", { code: "unreachable", message: texts.unreachable });
     this.changed();
   }
 
   #listen(): void {
     const { signal } = this.#unlisten;
     for (const event of ["online", "offline"]) addEventListener(event, () => this.changed(), { signal });
-    this.#launcher.addEventListener("click", () => this.#toggle(Boolean(this.#panel.hidden)));
-    this.#close.addEventListener("click", () => this.#toggle(false));
+    this.#close.addEventListener("click", () => this.popUp.close());
     this.#new.addEventListener("click", () => void this.#startAnew());
-    this.#panel.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.#floating || event.isComposing) return;
-      event.stopPropagation();
-      this.#toggle(false);
-    });
   }
 
-  #toggle(open: boolean): void {
-    this.#panel.hidden = !open;
-    this.root.classList.toggle("open", open);
-    this.#launcher.setAttribute("aria-expanded", String(open));
-    if (open) this.#thread.toLatest();
-    (open ? this.#composer.input : this.#launcher).focus({ preventScroll: true });
-  }
-
-  #send(text: string): boolean {
+  /** As if the visitor had written it. False if it is too long. */
+  send(text: string): boolean {
     const max = this.#chat.conversation.limits.max_text;
     const length = charactersOf(text);
     if (length > max) {
       this.#chat.show({ code: "too_long", message: fill(texts.tooLong, length, max) });
       return false;
     }
+    this.#past.close();
     this.#thread.toLatest();
     this.#chat.send(text);
     return true;
   }
 
   async #startAnew(): Promise<void> {
+    this.#past.close();
     await this.#chat.startAnew();
     this.#composer.input.focus({ preventScroll: true });
   }
@@ -122,7 +133,8 @@ export class View {
     const { conversation, online, problem } = this.#chat;
     const open = openTurn(conversation);
     this.#showConnection(online);
-    this.#thread.show(this.#chat);
+    this.#past.show();
+    if (this.#thread.show(this.#chat)) this.changed();
     this.#composer.show(open !== undefined, open?.stopping ?? false, online, conversation.limits.max_text);
     this.#new.disabled = !online || (conversation.turns.length === 0 && this.#chat.outbox.length === 0);
     this.#showProblem(problem && sentence(problem));
@@ -145,6 +157,8 @@ export class View {
   }
 
   #announce(text: string): void {
+    // The same words once more are a change only with something that is not heard.
+    if (this.#spoken.textContent === text) text += "\u00a0";
     this.#spoken.textContent = text.length > SPOKEN_MAX ? `${text.slice(0, SPOKEN_MAX)}…` : text;
   }
 }

@@ -59,6 +59,7 @@ export interface Session {
   running: Running | null;
   resumed?: Resumed | null;
   renewed?: "invalid" | "expired" | null;
+  signed_in?: boolean;
   limits: Limits;
 }
 
@@ -116,6 +117,19 @@ export interface Accepted {
 export interface HistoryPage {
   ok: true;
   turns: WireTurn[];
+  more: boolean;
+}
+
+/** One of a signed-in user's conversations; `at`: when something was last said in it. */
+export interface WireConversation {
+  conversation_uuid: string;
+  title: string;
+  at: string;
+}
+
+export interface ConversationsPage {
+  ok: true;
+  conversations: WireConversation[];
   more: boolean;
 }
 

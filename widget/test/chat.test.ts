@@ -243,7 +243,7 @@ describe("stop, rating and history", () => {
 
   it("takes a rating back that was not recorded", async () => {
     chat.heard(sessionEvent({ turns: [wireTurn("t1", { feedback: "up" })] }));
-    const done = chat.rate("t1", "down");
+    const done = chat.requests.rate("t1", "down");
     expect(chat.conversation.turns[0]?.feedback).toBe("down");
     await line.last("feedback").answer({ ok: false, error: { code: "internal", message: "Sorry." } });
     await done;
@@ -253,7 +253,7 @@ describe("stop, rating and history", () => {
 
   it("loads what came before the first turn that it has", async () => {
     chat.heard(sessionEvent({ turns: [wireTurn("t1")] }));
-    const done = chat.earlier();
+    const done = chat.requests.earlier();
     expect(line.last("history").payload).toEqual({ before: "t1", limit: 20 });
     await line.last("history").answer({ ok: true, turns: [wireTurn("t0", { at: "2024-01-01T00:00:00Z" })], more: true });
     await done;

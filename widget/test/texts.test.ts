@@ -36,6 +36,11 @@ describe("speaking", () => {
     expect(language).toEqual({ tag: "de-AT", dir: "ltr" });
   });
 
+  it("takes the language alone of a tag that is none", () => {
+    speak(["de-"]);
+    expect(language.tag).toBe("de");
+  });
+
   it("writes Arabic from right to left", () => {
     speak(["ar-EG"]);
     expect(language.dir).toBe("rtl");

@@ -4,7 +4,8 @@ import { held, outgoing, refused, sending } from "../src/outbox";
 import { TurnView } from "../src/turnview";
 import { View } from "../src/view";
 import { MemoryDrawer, MemoryLine, WORDS } from "./line";
-import { sessionEvent } from "./samples";
+import type { ServerEvent } from "../src/conversation";
+import { finished, piece, sessionEvent, started, wireTurn } from "./samples";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -51,7 +52,7 @@ describe("a message that the server will not have yet", () => {
 
   it("waits calmly, says why, and lets go of nobody's focus when it is tried again", () => {
     const discarded: string[] = [];
-    const view = new TurnView({ rate: nothing, ask: nothing, sendAgain: nothing, discard: (id) => discarded.push(id) });
+    const view = new TurnView({ rate: async () => null, ask: nothing, sendAgain: nothing, discard: (id) => discarded.push(id) });
     document.body.append(view.element);
     view.showOutgoing(held(box, "m1", busy)[0]!, true);
     const note = view.element.querySelector<HTMLElement>(".note")!;
@@ -67,5 +68,54 @@ describe("a message that the server will not have yet", () => {
     expect([view.element.dataset["state"], note.textContent]).toEqual(["offline", "Will be sent when the connection is back."]);
     view.showOutgoing(refused(box, "m1", busy)[0]!, false);
     expect([view.element.dataset["state"], note.classList.contains("bad")]).toEqual(["refused", true]);
+  });
+});
+
+describe("what is said aloud", () => {
+  let chat: Chat;
+  let view: View;
+  let heard: string[];
+
+  const tell = (...events: ServerEvent[]): void => {
+    for (const event of events) chat.heard(event);
+    vi.advanceTimersByTime(20);
+    const words = view.root.querySelector("[data-test=announcer]")!.textContent!;
+    if (words !== heard.at(-1)) heard.push(words);
+  };
+
+  beforeEach(() => {
+    heard = [""];
+    chat = new Chat({ read: () => null, write: () => undefined }, new MemoryDrawer(), () => new MemoryLine(), WORDS);
+    view = new View(chat, false);
+    chat.onChange = () => view.changed();
+    tell(sessionEvent({ turns: [wireTurn("t0", { answer: "old", state: "failed" })] }));
+  });
+
+  afterEach(() => {
+    view.destroy();
+    chat.close();
+  });
+
+  it("is nothing of what was over before, and waiting and standing still once each", () => {
+    tell(started("t1"), { type: "turn_status", status: { turn_id: "t1", state: "queued" } });
+    tell({ type: "turn_status", status: { turn_id: "t1", state: "thinking" } });
+    tell({ type: "turn_status", status: { turn_id: "t1", state: "stalled" } });
+    tell(piece("t1", 0, "a"));
+    tell(piece("t1", 1, "b"));
+    expect(heard.slice(1)).toEqual(["Waiting in the queue…", "This takes longer than usual…"]);
+  });
+
+  it("is the end of a turn that failed, even if it was over before it could be drawn", () => {
+    const error = { code: "assistant_refused", message: "It would not." };
+    chat.send("hello");
+    vi.advanceTimersByTime(20);
+    const { clientId } = chat.outbox[0]!;
+    const turn = { turn_id: "t1", client_id: clientId, text: "hello", at: "2025-01-01T10:00:00Z" };
+    tell({ type: "turn_started", turn }, finished("t1", "", { state: "failed", error }));
+    expect(heard.at(-1)).toBe("It would not.");
+    // The same once more is a change again.
+    tell(started("t2"));
+    tell(finished("t2", "", { state: "failed", error }));
+    expect(heard.at(-1)).toBe("It would not.\u00a0");
   });
 });

@@ -1,0 +1,79 @@
+/**
+ * Parts of packages that the widget never uses, and what stands in their place: 5 kB gzipped in all. For the build, and
+ * for the tests, which attack and use what is left. A package that has changed its shape stops the build.
+ */
+import { readFile } from "node:fs/promises";
+
+/** Tags and attributes of HTML, SVG and MathML: 2.4 kB of names. */
+const NAMES = /^const (?:html|svg|mathMl|xml)(?:\$1|Filters|Disallowed)? = freeze\(\[[^\]]*\]\);$/gm;
+/** The class for extensions with its one instance; the lexer, the parser and the renderer come before it. */
+const EXTENSIONS = /var [\w$]+=class\{defaults=.*?;export\{([^}]*)\};/s;
+
+/**
+ * DOMPurify without its lists of names. sanitise.ts always brings its own list of what is allowed, so these are never
+ * asked, except to tell which elements may stand in SVG and in MathML: now none, and none of those was allowed before.
+ */
+function withoutNames(source) {
+  const found = source.match(NAMES)?.length;
+  if (found !== 10) throw new Error(`DOMPurify has changed: ${found} lists of names, not 10`);
+  return source.replace(NAMES, (list) => list.replace(/\[[^\]]*\]/, "[]"));
+}
+
+function withoutExtensions(source) {
+  const used = /\b[\w$]+ as (?:Lexer|Parser|Renderer)\b/g;
+  const names = EXTENSIONS.exec(source)?.[1].match(used) ?? [];
+  if (names.length !== 3) throw new Error("marked has changed: what is left would not be whole");
+  return source.replace(EXTENSIONS, `export{${names}};`);
+}
+
+/** By the end of a file's name. */
+const CHANGED = {
+  "dompurify/dist/purify.es.mjs": withoutNames,
+  "marked/lib/marked.esm.js": withoutExtensions,
+};
+
+/** By the end of a file's name, for the build only: the tests play the server above all of this. */
+const REPLACED = {
+  // Transports are websocket and polling.
+  "engine.io-client/build/esm/transports/webtransport.js": "export class WT {}",
+  // Every payload is JSON.
+  "socket.io-parser/build/esm/is-binary.js": "export const isBinary = () => false, hasBinary = () => false;",
+  "socket.io-parser/build/esm/binary.js": "export const deconstructPacket = 0, reconstructPacket = 0;",
+  "engine.io-parser/build/esm/contrib/base64-arraybuffer.js": "export const decode = () => new ArrayBuffer(0);",
+  "engine.io-parser/build/esm/encodePacket.browser.js": `
+    import { PACKET_TYPES } from "./commons.js";
+    export const encodePacket = ({ type, data }, _, done) => done(PACKET_TYPES[type] + (data || "")), encodePacketToBinary = 0;`,
+  // Addresses are whole ones, and every browser of ours can take them apart.
+  "engine.io-client/build/esm/contrib/parseuri.js": `
+    export function parse(source) {
+      const { protocol, hostname, port, pathname, search } = new URL(source);
+      const host = hostname.replace(/[[\\]]/g, "");
+      return { source, protocol: protocol.slice(0, -1), host, port, path: pathname, query: search.slice(1) };
+    }`,
+};
+
+function entryOf(table, path) {
+  const end = Object.keys(table).find((end) => path.replaceAll("\\", "/").endsWith(end));
+  return end && table[end];
+}
+
+async function changed(path) {
+  const change = entryOf(CHANGED, path);
+  return change && change(await readFile(path, "utf8"));
+}
+
+export const forEsbuild = {
+  name: "unused",
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules/ }, async ({ path }) => {
+      const contents = entryOf(REPLACED, path) ?? (await changed(path));
+      return contents ? { contents, loader: "js" } : undefined;
+    });
+  },
+};
+
+export const forVite = {
+  name: "unused",
+  enforce: "pre",
+  load: (id) => changed(id.split("?")[0]),
+};
