@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.chat_page import answer, is_complete, open_chat, say, turns
+from tests.browser.chat_page import answer, is_complete, is_online, open_chat, say, serious, turns
+from tests.browser.site import Shop
 from tests.running_server import RunningServer
 from tests.wire.openai_server import OpenAIServer, Scenario
 
@@ -54,16 +54,6 @@ def phone(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def serious(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, with the first place of each."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {rule['nodes'][0]['target']} {rule['nodes'][0]['failureSummary']}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
-
-
 def sideways(page: Page) -> list[str]:
     """Elements of the chat that reach beyond the window, except inside what scrolls by itself."""
     found: list[str] = page.locator("assistant-chat").evaluate(
@@ -76,6 +66,14 @@ def sideways(page: Page) -> list[str]:
     return found
 
 
+def open_pop_up(page: Page, server: RunningServer, shop: Shop, options: str = "") -> None:
+    """The chat as a pop-up on a site with a heading and a landmark of its own."""
+    tag = f'<script src="{server.url}/static/chat-widget.js" {options} defer></script>'
+    shop.page = f"<!doctype html><html lang=en><title>Shop</title>{tag}<main><h1>Shop</h1></main></html>"
+    page.goto(shop.origin)
+    is_online(page)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_an_empty_chat_and_in_a_conversation(
     everything: RunningServer, page: Page, scheme: str
@@ -86,6 +84,29 @@ def test_axe_finds_nothing_serious_in_an_empty_chat_and_in_a_conversation(
     assert serious(page) == []
     say(page, "Show me everything")
     is_complete(page)
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize(
+    "options", ["", 'data-accent="gold" data-theme="dark"', 'data-language="ar" data-accent="#c2185b"']
+)
+def test_axe_finds_nothing_serious_in_the_pop_up(start_server: Start, page: Page, shop: Shop, options: str) -> None:
+    server = start_server(CORS_ALLOWED_ORIGINS=shop.origin, DEMO_PACE="0")
+    page.emulate_media(reduced_motion="reduce")
+    open_pop_up(page, server, shop, f'{options} data-prompts="Who?|What is this?"')
+    assert serious(page) == []
+    page.locator("[data-test=launcher]").click()
+    assert serious(page) == []
+    page.locator("[data-test=starter]").last.click()
+    is_complete(page)
+    page.locator("[data-test=down]").click()
+    page.locator("[data-test=comment]").fill("Not what I asked")
+    assert serious(page) == []
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-test=said]")).not_to_be_empty()
+    page.locator("[data-test=close]").click()
+    page.evaluate("AssistantChat.send('hello'), AssistantChat.close()")
+    expect(page.locator("[data-test=badge]")).to_be_visible(timeout=15_000)
     assert serious(page) == []
 
 
@@ -195,6 +216,10 @@ def test_a_page_in_arabic_is_written_from_right_to_left(everything: RunningServe
     assert reply["x"] + reply["width"] > 800, "the answer is on the right"
     code = answer(page).locator("pre").evaluate("element => getComputedStyle(element).direction")
     assert code == "ltr"
+    field = page.locator("[data-test=input]")
+    assert field.evaluate("element => getComputedStyle(element).direction") == "rtl"
+    field.fill("hello")
+    assert field.evaluate("element => getComputedStyle(element).direction") == "ltr"
     assert sideways(page) == []
     assert serious(page) == []
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import jwt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chat_page import answer, is_complete, is_online, say, turns
+from tests.browser.chat_page import answer, is_complete, is_online, say, serious, turns
 from tests.browser.site import Shop
 from tests.running_server import RunningServer
 
@@ -39,7 +40,7 @@ def visit(server: RunningServer, shop: Shop) -> Visit:
         given = user_token or (token(sub) if sub else "")
         user = f'data-user-token="{given}"' if given else ""
         tag = f'<script src="{server.url}/static/chat-widget.js" data-open {user} defer></script>'
-        shop.page = f"<!doctype html><meta charset=utf-8>{tag}<body><h1>Shop</h1></body>"
+        shop.page = f"<!doctype html><html lang=en><title>Shop</title>{tag}<main><h1>Shop</h1></main></html>"
         page.goto("about:blank")
         page.goto(f"{shop.origin}/")
 
@@ -52,6 +53,21 @@ def device(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_list(visit: Visit, page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    visit(page, "ann")
+    is_online(page)
+    page.locator("[data-test=past]").click()
+    expect(page.locator("[data-test=conversations]")).to_contain_text("No conversations yet")
+    assert serious(page) == []
+    say(page, "hello")
+    is_complete(page)
+    page.locator("[data-test=past]").click()
+    expect(page.locator("[data-test=entry]")).to_have_count(1)
+    assert serious(page) == []
 
 
 def questions(page: Page) -> list[str]:

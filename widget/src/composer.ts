@@ -3,7 +3,7 @@
  * Enter sends, Shift+Enter breaks the line; a text that is too long is not sent and not lost.
  */
 import { button, h } from "./element";
-import { fill, texts } from "./texts";
+import { fill, language, texts } from "./texts";
 
 /** From this share of the limit on it says how much is left. */
 const NEARLY_FULL = 0.8;
@@ -20,7 +20,6 @@ export class Composer {
   readonly input = h("textarea", {
     "data-test": "input",
     rows: "1",
-    dir: "auto",
     "aria-label": texts.input,
     placeholder: texts.placeholder,
     enterkeyhint: "send",
@@ -75,6 +74,8 @@ export class Composer {
   }
 
   #onInput(): void {
+    // By itself an empty field is written from left to right, its placeholder too.
+    this.input.dir = this.input.value ? "auto" : language.dir;
     const length = charactersOf(this.input.value);
     this.#left.hidden = length < this.#max * NEARLY_FULL;
     this.#left.textContent = this.#left.hidden ? "" : fill(length > this.#max ? texts.over : texts.left, Math.abs(this.#max - length));
