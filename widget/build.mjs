@@ -19,6 +19,8 @@ const target = ["chrome109", "firefox115", "safari16.4"];
 const BOM = "\uFEFF";
 const banner = "/*! Assistant chat widget, Apache-2.0. Packages inside: see chat-widget.licenses.txt beside this file. */";
 
+const CHANGED = "They are changed: parts that the widget never uses are left out (widget/unused.mjs in the sources).";
+
 /** CSS as minified text. */
 const cssText = {
   name: "css-text",
@@ -77,6 +79,6 @@ const { code } = await minify(result.outputFiles[0].text, {
 await writeFile(out, BOM + code);
 
 const parts = await Promise.all(packagesIn(result.metafile).map(licenceOf));
-await writeFile(licences, `Packages inside chat-widget.js\n\n${parts.join("\n\n")}`);
+await writeFile(licences, `Packages inside chat-widget.js\n\n${CHANGED}\n\n${parts.join("\n\n")}`);
 const bytes = await readFile(out);
 console.log(`static/chat-widget.js: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzipped; ${parts.length} packages`);

@@ -8,7 +8,9 @@ message. Nothing of the application is imported before that: eventlet has to pat
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import socket
 import sys
 import threading
@@ -29,6 +31,11 @@ FROM_SETTINGS = "127.0.0.1:0"
 TOO_FEW_FILES = (
     "Warning: MAX_CONNECTIONS={}: this process may have fewer open files; {} clients will be served. "
     "Raise the limit (ulimit -Hn, LimitNOFILE=) or lower the setting"
+)
+
+PORT_TAKEN = (
+    "Warning: {} is taken by another program. It is tried for some seconds more; "
+    "end that program, or take another port: make run PORT=9000 (or PORT=, or -b)"
 )
 
 bind = FROM_SETTINGS
@@ -53,6 +60,8 @@ def on_starting(server: Any) -> None:
     except SettingsError as error:
         sys.exit(f"The chat server cannot start:\n{error}")
     _mind_reloads(server, given)
+    for address in filter(_is_taken, server.cfg.address):
+        print(PORT_TAKEN.format(f"port {address[1]}"), file=sys.stderr, flush=True)
 
 
 def when_ready(server: Any) -> None:
@@ -82,6 +91,19 @@ def worker_exit(_server: Any, worker: Any) -> None:
     application = getattr(worker, "wsgi", None)
     if application is not None:
         application.extensions["chat_departure"].end()
+
+
+def _is_taken(address: Any) -> bool:
+    """Whether somebody else listens there. Not said of sockets that were handed over, as by systemd."""
+    if not isinstance(address, tuple) or {"LISTEN_FDS", "GUNICORN_FD"} & os.environ.keys():
+        return False
+    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _shown(host: str) -> str:

@@ -15,7 +15,7 @@ from app.chat.interfaces import Assistant, Delta, Finished, Question
 from app.commands import Commands
 from app.data_dir import DataDir
 from app.errors import AssistantError, ChatServerError, Code, JournalError
-from app.settings import Settings, load
+from app.settings import Settings, load, misspelt
 from app.transcripts.database import Database
 from app.transcripts.elastic import Elastic
 from app.transcripts.journal import SqlJournal
@@ -33,6 +33,8 @@ Result = TypeVar("Result")
 
 def check() -> bool:
     """Check everything, print it, and say whether the chat would work."""
+    for line in misspelt():
+        print(f"!!  {line}")
     settings = _report("settings", load, lambda settings: f"{settings.who_answers} answers")
     if settings is None:
         return False
@@ -80,6 +82,10 @@ def _hints(settings: Settings) -> None:
         print(f"--  {warning}")
     if settings.who_answers == "demo":
         print("--  the built-in demo answers; set CHAT_MODEL and OPENAI_API_KEY (or OPENAI_BASE_URL) for a real model")
+    allowed = ", ".join(settings.cors_allowed_origins) or "none; set CORS_ALLOWED_ORIGINS for pages on other sites"
+    print(f"--  origins that may use the chat, besides its own: {allowed}")
+    if settings.user_token_secret is None:
+        print("--  all visitors are anonymous; USER_TOKEN_SECRET lets a site vouch for its users (docs/users.md)")
     if settings.admin_token is None:
         print("--  /metrics is off; set ADMIN_TOKEN to open it to yourself")
     if settings.trust_client_ids:

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chat_page import answer, is_complete, is_online, say, serious, turns
+from tests.browser.chat_page import answer, is_complete, is_online, open_chat, say, serious, turns
 from tests.browser.site import Shop
 from tests.running_server import RunningServer
 
@@ -148,6 +148,20 @@ def test_signing_in_and_out_on_the_page_changes_whose_chat_it_is(visit: Visit, p
     page.evaluate("AssistantChat.identify(null)")
     expect(turns(page)).to_have_count(1)
     assert questions(page) == ["nobody was here"]
+
+
+def test_signing_in_in_mid_answer_leaves_the_focus_in_the_chat_and_the_answer_to_its_own(
+    start_server: Start, page: Page
+) -> None:
+    open_chat(page, start_server(USER_TOKEN_SECRET=SECRET, DEMO_PACE="40"))
+    say(page, "count to 100")
+    expect(answer(page)).to_contain_text("1 2 3")
+    page.evaluate("token => AssistantChat.identify(token)", token("ann"))
+    expect(turns(page)).to_have_count(0)
+    expect(page.locator("[data-test=input]")).to_be_focused()
+    is_online(page)
+    page.evaluate("AssistantChat.identify(null)")
+    expect(answer(page)).to_contain_text("98 99 100", timeout=15_000)
 
 
 def test_a_token_that_has_expired_is_told_and_a_fresh_one_goes_on(visit: Visit, page: Page) -> None:

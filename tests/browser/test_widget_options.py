@@ -291,6 +291,76 @@ def test_closing_by_script_does_not_take_the_focus_from_the_page(page: Page, emb
     expect(page.locator("#own")).to_be_focused()
 
 
+def test_shortcuts_of_the_page_do_not_take_letters_from_what_is_written(page: Page, embed: Embed) -> None:
+    """As documentation sites have them: they leave text fields alone, but see only the chat's element."""
+    embed("data-open")
+    page.evaluate(
+        """() => { window.pressed = []; for (const type of ["keydown", "keypress", "keyup"])
+        addEventListener(type, event => { pressed.push(event.key); if (!event.ctrlKey) event.preventDefault() }) }"""
+    )
+    field(page).press_sequentially("/search")
+    expect(field(page)).to_have_value("/search")
+    assert page.evaluate("pressed") == []
+    field(page).press("Control+k")
+    assert "k" in page.evaluate("pressed"), "what is pressed with Ctrl is still the page's"
+    launcher(page).focus()
+    page.keyboard.press("s")
+    assert "s" in page.evaluate("pressed"), "a button is no text field"
+
+
+def test_on_paper_there_is_no_button_over_the_page(page: Page, embed: Embed) -> None:
+    embed("data-open")
+    expect(field(page)).to_be_visible()
+    page.emulate_media(media="print")
+    expect(field(page)).to_be_hidden()
+    expect(launcher(page)).to_be_hidden()
+
+
+def test_a_chat_inside_the_page_is_printed_whole(page: Page, embed: Embed) -> None:
+    embed('data-target="#box"', body='<div id="box" style="height: 300px"></div>')
+    answered(page, "What is this?")
+    thread = page.locator(".thread")
+    assert thread.evaluate("e => e.scrollHeight > e.clientHeight")
+    page.emulate_media(media="print")
+    assert thread.evaluate("e => e.scrollHeight <= e.clientHeight")
+    expect(field(page)).to_be_hidden()
+
+
+def test_where_the_system_chooses_the_colours_the_focus_can_be_seen(page: Page, embed: Embed) -> None:
+    page.emulate_media(forced_colors="active")
+    embed("data-open")
+    outline = "element => getComputedStyle(element).outlineStyle"
+    assert page.locator(".composer .field").evaluate(outline) == "none"
+    field(page).focus()
+    assert page.locator(".composer .field").evaluate(outline) == "solid"
+
+
+def test_an_empty_field_is_written_as_the_language_is_and_a_text_as_it_is(page: Page, embed: Embed) -> None:
+    embed('data-open data-language="ar"')
+    direction = "element => getComputedStyle(element).direction"
+    assert field(page).evaluate(direction) == "rtl"
+    field(page).fill("hello")
+    assert field(page).evaluate(direction) == "ltr"
+    field(page).fill("مرحبا")
+    assert field(page).evaluate(direction) == "rtl"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+def test_without_a_network_the_bar_says_so_and_stays_as_it_is(page: Page, embed: Embed, language: str) -> None:
+    embed(f'data-open data-language="{language}" data-title="The assistant of our own shop"')
+    bar = page.locator(".bar")
+    name = page.locator(".title")
+    height = bar.bounding_box()["height"]  # type: ignore[index]
+    page.context.set_offline(True)
+    said = page.locator("[data-test=connection]")
+    expect(said).to_have_attribute("data-state", "offline", timeout=30_000)
+    assert bar.bounding_box()["height"] == height  # type: ignore[index]
+    assert name.evaluate("e => e.scrollWidth <= e.clientWidth"), "the title is whole"
+    assert said.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert said.bounding_box()["y"] >= bar.bounding_box()["y"] + height - 1  # type: ignore[index]
+    page.context.set_offline(False)
+
+
 def test_on_a_phone_it_is_the_whole_screen_and_the_keyboard_stays_inside(page: Page, embed: Embed) -> None:
     page.set_viewport_size(PHONE)
     embed('data-prompts="One?|Two?"')

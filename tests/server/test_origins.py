@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -364,5 +365,20 @@ def test_the_second_port_is_served_too_when_the_address_is_a_port_alone(tmp_path
         server.start()
         server.url = f"http://127.0.0.1:{second}"
         assert server.status("/healthz") == 200
+    finally:
+        server.stop()
+
+
+def test_a_port_that_is_taken_is_said_with_the_way_out_and_is_had_when_it_is_free(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        server = RunningServer({"DATA_DIR": str(tmp_path)}, port=port)
+        server.launch()
+        wait_until(lambda: f"port {port} is taken by another program" in server.log, "it says so")
+        assert "make run PORT=9000" in server.log
+    try:
+        wait_until(lambda: server.status("/healthz") == 200, "it has the port")
     finally:
         server.stop()

@@ -13,6 +13,8 @@ import type { Citation } from "./wire";
 export const WINDOW = 4_096;
 /** The last two blocks can still change ("1. a\n\n2" becomes one list with the next character). */
 const LIVE = 2;
+/** So many blocks are shown at once; a window of nothing but "#" has two thousand. */
+const BLOCKS = 50;
 /** What a block is, and whether it belongs to the one before it, is certain after so many characters. */
 const CERTAIN = 64;
 
@@ -101,11 +103,15 @@ export class AnswerView {
 
   #readOn(size = WINDOW): void {
     const end = this.#settled + size;
-    const more = end < this.#text.length;
     const read = (this.#carried?.prefix ?? "") + this.#text.slice(this.#settled, end);
-    const found = blocks(read, this.#links);
+    const all = blocks(read, this.#links);
+    const found = all.slice(0, BLOCKS);
+    const more = end < this.#text.length || all.length > BLOCKS;
     const [first, second, third] = found;
-    if (more && second && !third && second.raw.length < CERTAIN && size < 2 * WINDOW) return this.#readOn(size + CERTAIN);
+    if (more && second && !third && second.raw.length < CERTAIN && size < 2 * WINDOW) {
+      // Once a little further, then, over white space, a last time.
+      return this.#readOn(size === WINDOW ? size + CERTAIN : 2 * WINDOW);
+    }
     if (more && !second && !(first && first.raw.length < size / 2)) this.#cut(read, first);
     else {
       this.#showAll(found);

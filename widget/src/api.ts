@@ -1,5 +1,7 @@
 /** What a page's own scripts can do with the chat: `window.AssistantChat`, and the events that it tells. */
 
+import { warn } from "./options";
+
 export interface Events {
   /** A conversation is there; told again when another one takes its place. Whoever asks late is told at once. */
   ready: { conversation_uuid: string; user_id: string };
@@ -40,11 +42,14 @@ declare global {
 export type Tell = <E extends keyof Events>(event: E, detail: Events[E]) => void;
 type Listener = (detail: never) => unknown;
 
+const EVENTS = /^(ready|open|close|message|answer|error|unread)$/;
+
 export class Listeners {
   readonly #all: { event: string; listener: Listener }[] = [];
   #ready: Events["ready"] | null = null;
 
   on(event: string, listener: Listener): () => void {
+    if (!EVENTS.test(event)) warn(`on("${event}"): there is no such event`);
     const entry = { event, listener };
     this.#all.push(entry);
     if (event === "ready" && this.#ready) call(listener, this.#ready);

@@ -125,7 +125,8 @@ export class Chat implements Hearer {
   }
 
   send(text: string): void {
-    this.problem = null;
+    // What keeps us out goes on doing so.
+    if (this.online) this.problem = null;
     const message = box.outgoing(newId(), text, new Date().toISOString(), this.#place());
     this.#deliver((outbox) => [...outbox, message]);
   }
@@ -145,7 +146,7 @@ export class Chat implements Hearer {
 
   /** Leaves for another of the reader's conversations. Other tabs follow, as into a new one. */
   openConversation(id: string): void {
-    if (id === this.conversation.id) return;
+    if (id === (this.#picked ?? this.conversation.id)) return;
     this.problem = null;
     this.#picked = id;
     this.#line.reconnect();
@@ -178,9 +179,10 @@ export class Chat implements Hearer {
   }
 
   close(): void {
+    // First, because it is told as a lost connection, and open answers are watched then.
+    this.#line.close();
     this.#gaps.close();
     this.#delivery.close();
-    this.#line.close();
   }
 
   /** A session that was on its way while another tab began a new conversation must not take that tab back. */

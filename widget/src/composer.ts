@@ -3,7 +3,7 @@
  * Enter sends, Shift+Enter breaks the line; a text that is too long is not sent and not lost.
  */
 import { button, h } from "./element";
-import { fill, language, texts } from "./texts";
+import { fill, texts } from "./texts";
 
 /** From this share of the limit on it says how much is left. */
 const NEARLY_FULL = 0.8;
@@ -20,6 +20,7 @@ export class Composer {
   readonly input = h("textarea", {
     "data-test": "input",
     rows: "1",
+    dir: "auto",
     "aria-label": texts.input,
     placeholder: texts.placeholder,
     enterkeyhint: "send",
@@ -68,14 +69,12 @@ export class Composer {
 
   #onKey(event: KeyboardEvent): void {
     // An Enter that ends the composition of a word (Japanese, Chinese …) is not ours.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
     event.preventDefault();
     this.element.requestSubmit();
   }
 
   #onInput(): void {
-    // By itself an empty field is written from left to right, its placeholder too.
-    this.input.dir = this.input.value ? "auto" : language.dir;
     const length = charactersOf(this.input.value);
     this.#left.hidden = length < this.#max * NEARLY_FULL;
     this.#left.textContent = this.#left.hidden ? "" : fill(length > this.#max ? texts.over : texts.left, Math.abs(this.#max - length));
@@ -92,6 +91,11 @@ export class Composer {
     this.#send.hidden = this.#running && !text;
     this.#send.disabled = !text;
   }
+}
+
+/** Safari ends the composition before the key that ended it comes, and leaves only this number to know it by. */
+export function composes(event: KeyboardEvent): boolean {
+  return event.isComposing || event.keyCode === 229;
 }
 
 /** Characters as the server counts them: code points, not UTF-16 units. */

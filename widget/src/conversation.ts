@@ -62,7 +62,7 @@ export const EMPTY: Conversation = {
   id: null,
   turns: [],
   more: false,
-  limits: { max_text: 8000, turn_queue: 0 },
+  limits: { max_text: 16_000, turn_queue: 0 },
   renewed: null,
   early: [],
 };

@@ -2,7 +2,7 @@
  * What stands under a whole answer: the thumbs, the form for a comment that opens after one, and a copy button.
  * Enter sends, Shift+Enter breaks the line, Escape closes the form and nothing else. A refused comment is not lost.
  */
-import { charactersOf } from "./composer";
+import { charactersOf, composes } from "./composer";
 import { copied } from "./decoration";
 import { button, h } from "./element";
 import { fill, sentence, texts } from "./texts";
@@ -61,7 +61,7 @@ export class Feedback {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.isComposing) return;
+    if (composes(event)) return;
     const sends = event.key === "Enter" && !event.shiftKey && event.target === this.#text;
     if (!sends && event.key !== "Escape") return;
     event.preventDefault();

@@ -43,7 +43,7 @@ function start(): AssistantChat {
   function place(): void {
     if (!alive) return;
     const { target } = options;
-    const inside = target ? document.querySelector(target) : null;
+    const inside = target ? find(target) : null;
     if (target && !inside) warn(`nothing on this page matches data-target="${target}"`);
     const host = (element = document.createElement(TAG) as Host);
     host.enter = () => widget.begin(host, !inside);
@@ -59,7 +59,7 @@ function start(): AssistantChat {
     open: () => whenPlaced(() => widget.view?.popUp.open()),
     close: () => whenPlaced(() => widget.view?.popUp.close()),
     send(text) {
-      const words = String(text).trim();
+      const words = typeof text === "string" ? text.trim() : "";
       if (!alive || !words) return false;
       let taken = true;
       whenPlaced(() => {
@@ -72,9 +72,11 @@ function start(): AssistantChat {
     identify(userToken) {
       const another = widget.identify(userToken || null);
       if (!another || !element?.isConnected) return;
+      const focused = element.shadowRoot?.activeElement;
       listeners.forget();
       element.leave?.();
       element.enter?.();
+      if (focused) widget.view?.popUp.takeFocus();
     },
     destroy() {
       alive = false;
@@ -89,10 +91,20 @@ function start(): AssistantChat {
   return api;
 }
 
+/** Null also for what is no selector. */
+function find(selector: string): Element | null {
+  try {
+    return document.querySelector(selector);
+  } catch {
+    return null;
+  }
+}
+
 // A page that has the tag twice gets one chat. One that threw the element away, as some routers do, gets another.
-const there = window.AssistantChat;
-if (!there?.destroy || (document.readyState !== "loading" && !document.querySelector(TAG))) {
-  there?.destroy?.();
+// An element of the page with that name is no chat, whatever it has inside.
+const there = typeof window.AssistantChat?.destroy === "function" ? window.AssistantChat : null;
+if (!there || (document.readyState !== "loading" && !document.querySelector(TAG))) {
+  there?.destroy();
   if (!customElements.get(TAG)) customElements.define(TAG, Host);
   window.AssistantChat = (customElements.get(TAG) as typeof Host).start();
 }

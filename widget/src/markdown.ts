@@ -3,6 +3,7 @@
  * Knows nothing of streaming (answer.ts) and nothing of turns.
  */
 import { Lexer, Parser, Renderer, type RendererObject, type Token, type TokensList } from "marked";
+import { bounded } from "./bounds";
 import { safeLink, sanitised } from "./sanitise";
 
 export interface Block {
@@ -76,7 +77,7 @@ function htmlOf({ type, raw, token }: Block): string {
 /** Two thousand quotes in each other overflow the parser's stack: such a text is one block, as it stands. */
 function lexed(text: string, links?: Links): Token[] {
   try {
-    const lexer = new Lexer({ ...options });
+    const lexer = bounded(new Lexer({ ...options }));
     Object.assign(lexer.tokens.links, links);
     return lexer.lex(text);
   } catch {

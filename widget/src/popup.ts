@@ -3,6 +3,7 @@
  * Of a chat inside the page it only counts what ended while the tab was hidden.
  */
 import type { Tell } from "./api";
+import { composes } from "./composer";
 import { button, h, icon } from "./element";
 import { fill, texts } from "./texts";
 
@@ -10,6 +11,15 @@ import { fill, texts } from "./texts";
 const PHONE = "(max-width: 480px), (max-height: 420px)";
 const STOPS = "button:enabled, textarea, input, a[href], summary, [tabindex='0']";
 const NO_KEYBOARD = { offsetTop: 0, height: 0 };
+
+/**
+ * To the page, what is written here happens on an element that is no text field: its shortcuts ("/" to search) would
+ * take the letters away. What is pressed with Ctrl, Alt or Cmd is still the page's as well.
+ */
+function keep(event: KeyboardEvent): void {
+  const { target, ctrlKey, altKey, metaKey } = event;
+  if ((target as Element).localName === "textarea" && !(ctrlKey || altKey || metaKey)) event.stopPropagation();
+}
 
 export function onPhone(): boolean {
   return window.matchMedia?.(PHONE).matches ?? false;
@@ -36,6 +46,7 @@ export class PopUp {
     panel.id = "panel";
     this.root = h("div", { class: `root ${floating ? "floating" : "inline"} ${look}` }, panel);
     this.#launcher.append(icon("close"), this.#badge);
+    for (const event of ["keydown", "keypress", "keyup"] as const) this.root.addEventListener(event, keep);
     document.addEventListener("visibilitychange", () => this.#seen(), { signal });
     if (floating) this.#listen(signal);
   }
@@ -54,6 +65,11 @@ export class PopUp {
     if (inside) this.#launcher.focus({ preventScroll: true });
   }
 
+  /** Where whoever was in the chat goes on when another one takes its place. */
+  takeFocus(): void {
+    (this.#panel.hidden ? this.#launcher : this.#input).focus({ preventScroll: true });
+  }
+
   /** An answer has ended: unread unless somebody is looking. */
   answered(): void {
     if (this.#panel.hidden || document.hidden) this.#count(this.#unread + 1);
@@ -67,7 +83,7 @@ export class PopUp {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (this.#panel.hidden || event.isComposing) return;
+    if (this.#panel.hidden || composes(event)) return;
     if (event.key === "Tab" && onPhone()) this.#stay(event);
     if (event.key !== "Escape") return;
     event.stopPropagation();

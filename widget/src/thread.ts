@@ -3,7 +3,7 @@
  */
 import type { Chat } from "./chat";
 import { Days } from "./days";
-import { button, h } from "./element";
+import { button, h, icon } from "./element";
 import { texts } from "./texts";
 import { isOpen } from "./turn";
 import { type TurnActions, TurnView } from "./turnview";
@@ -182,6 +182,7 @@ function emptyState(ask: (text: string) => void, prompts: readonly string[]): HT
   return h(
     "div",
     { class: "empty", "data-test": "empty" },
+    icon("chat"),
     h("h2", {}, texts.greeting),
     h("p", {}, texts.introduction),
     h("div", { class: "starters" }, ...starters),

@@ -8,6 +8,11 @@ export function suffixOf(userToken: string | null): string {
   return userToken === null ? "" : `:user:${fingerprint(subject(userToken))}`;
 }
 
+/** Whose it says that it is; null for nobody in particular. */
+export function subjectOf(userToken: string | null): string | null {
+  return userToken && subject(userToken);
+}
+
 function subject(userToken: string): string {
   try {
     const claims = userToken.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");

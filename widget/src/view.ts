@@ -87,7 +87,8 @@ export class View {
   }
 
   #assemble(): HTMLElement {
-    const bar = h("header", { class: "bar" }, h("h2", { class: "title" }, texts.title), this.#connection, this.#past.opener, this.#new);
+    const heading = h("div", { class: "heading" }, h("h2", { class: "title" }, texts.title), this.#connection);
+    const bar = h("header", { class: "bar" }, heading, this.#past.opener, this.#new);
     this.#new.append(h("span", {}, texts.newConversation));
     if (this.#floating) bar.append(this.#close);
     const middle = h("div", { class: "middle" }, this.#thread.element, this.#thread.latest, this.#past.element);
@@ -96,8 +97,10 @@ export class View {
   }
 
   #despair(): void {
+    // Whoever was refused has been told why.
+    if (this.#chat.problem) return;
     this.#first = texts.unreachable;
-    if (!this.#chat.everOnline && !this.#chat.problem) this.#tell("error", { code: "unreachable", message: texts.unreachable });
+    if (!this.#chat.everOnline) this.#tell("error", { code: "unreachable", message: texts.unreachable });
     this.changed();
   }
 

@@ -11,7 +11,7 @@ import { sheet } from "./styles";
 import { surroundings } from "./surroundings";
 import { language, speak, texts } from "./texts";
 import { TicketBox } from "./ticket";
-import { suffixOf } from "./usertoken";
+import { subjectOf, suffixOf } from "./usertoken";
 import { View } from "./view";
 
 export class Widget {
@@ -69,7 +69,7 @@ export class Widget {
 
   /** Returns whether the page needs another chat: another user's, with nothing of the one before. */
   identify(userToken: string | null): boolean {
-    const another = suffixOf(userToken) !== suffixOf(this.#userToken);
+    const another = subjectOf(userToken) !== subjectOf(this.#userToken);
     this.#userToken = userToken;
     if (!another) this.#chat?.signIn(userToken);
     return another;
@@ -90,6 +90,9 @@ export class Widget {
 
   #told<E extends keyof Events>(event: E, detail: Events[E]): void {
     if (event === "answer") this.view?.popUp.answered();
+    if (event === "error" && (detail as Events["error"]).code === "unreachable" && this.#base.origin !== location.origin) {
+      warn(`${this.#base.origin} cannot be reached. Is ${location.origin} in its CORS_ALLOWED_ORIGINS? Its log says so`);
+    }
     if (event === "open" || event === "close") this.#keepOpen(event === "open");
     this.#tell(event, detail);
   }

@@ -42,6 +42,16 @@ describe("sending", () => {
     expect(line.last("user_message").payload).toMatchObject({ text: "hello" });
   });
 
+  it("does not hide why we are kept out", () => {
+    chat.refused({ code: "bad_user_token", message: "The sign-in for this chat has expired." });
+    chat.send("hello");
+    expect(chat.problem?.code).toBe("bad_user_token");
+    chat.connected();
+    chat.heard(sessionEvent());
+    expect(chat.problem).toBeNull();
+    expect(line.last("user_message").payload).toMatchObject({ text: "hello" });
+  });
+
   it("has one message on its way at a time", async () => {
     chat.heard(sessionEvent());
     chat.send("one");
@@ -223,6 +233,18 @@ describe("a new conversation", () => {
     await done;
     expect(chat.conversation.id).toBe("c1");
     expect(chat.problem?.message).toBe("Too fast.");
+  });
+});
+
+describe("a chat that is taken away in the middle of an answer", () => {
+  it("leaves nothing running", () => {
+    chat.heard(sessionEvent());
+    chat.heard(started("t1"));
+    expect(vi.getTimerCount()).toBe(1);
+    // As a socket does that is closed while it is connected.
+    line.close = () => chat.disconnected();
+    chat.close();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

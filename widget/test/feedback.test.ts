@@ -87,6 +87,8 @@ describe("a comment", () => {
     text().value = "日本";
     expect(press("Enter", { shiftKey: true }).defaultPrevented).toBe(false);
     expect(press("Enter", { isComposing: true }).defaultPrevented).toBe(false);
+    // Safari's way to say it.
+    expect(press("Enter", { keyCode: 229 }).defaultPrevented).toBe(false);
     expect(rated).toHaveLength(1);
   });
 

@@ -115,6 +115,23 @@ describe("the tag", () => {
     expect(part("launcher")).toBeTruthy();
   });
 
+  it("takes a place that is no selector for one that is not there", async () => {
+    await tag({ target: "##chat" });
+    expect(warned).toEqual(['assistant-chat: nothing on this page matches data-target="##chat"']);
+    expect(part("launcher")).toBeTruthy();
+  });
+
+  it("works where an element of the page has the name of the API", async () => {
+    const named = document.createElement("form");
+    named.id = "AssistantChat";
+    Object.assign(named, { destroy: document.createElement("input") });
+    window.AssistantChat = named as unknown as AssistantChat;
+    const api = await tag();
+    expect(api).toBe(window.AssistantChat);
+    expect(api).not.toBe(named);
+    expect(part("launcher")).toBeTruthy();
+  });
+
   it("opens by itself where the page wants it, without taking the focus", async () => {
     await tag({ open: "" });
     expect(part("panel").hidden).toBe(false);
@@ -240,6 +257,15 @@ describe("what a page's scripts can do", () => {
     api.close();
     api.open();
     expect(await told(heard)).toEqual(["second"]);
+  });
+
+  it("tells a page's script of its mistakes", async () => {
+    const api = (await tag())!;
+    api.on("anwser" as "answer", () => undefined);
+    expect(warned).toEqual(['assistant-chat: on("anwser"): there is no such event']);
+    expect(api.send(undefined as unknown as string)).toBe(false);
+    expect(api.send({} as string)).toBe(false);
+    expect(part("panel").hidden).toBe(true);
   });
 
   it("takes the chat away, also out of a listener, and the script can be added again", async () => {

@@ -160,6 +160,13 @@ describe("a conversation that was picked", () => {
     expect(one("error").textContent).toBe("Not there.");
   });
 
+  it("gives way to another pick while it could not be opened yet, be it the one that is shown", () => {
+    all("entry")[0]!.click();
+    chat.disconnected();
+    all("entry")[1]!.click();
+    expect(chat.auth()).toHaveProperty("conversation_uuid", "c1");
+  });
+
   it("is not opened again when it is open", () => {
     all("entry")[1]!.click();
     expect([line.reconnects, list().hidden]).toEqual([0, true]);

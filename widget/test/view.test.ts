@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat";
+import { Composer } from "../src/composer";
 import { held, outgoing, refused, sending } from "../src/outbox";
 import { TurnView } from "../src/turnview";
 import { View } from "../src/view";
@@ -117,5 +118,21 @@ describe("what is said aloud", () => {
     tell(started("t2"));
     tell(finished("t2", "", { state: "failed", error }));
     expect(heard.at(-1)).toBe("It would not.\u00a0");
+  });
+});
+
+describe("the text field", () => {
+  it("leaves the Enter that ends a composed word to the browser, also to Safari, which says so by a number only", () => {
+    const sent: string[] = [];
+    const composer = new Composer({ send: (text) => sent.push(text) > 0, stop: () => undefined });
+    document.body.append(composer.element);
+    composer.input.value = "日本";
+    const enter = (over: KeyboardEventInit): void =>
+      void composer.input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...over }));
+    enter({ isComposing: true });
+    enter({ keyCode: 229 });
+    expect(sent).toEqual([]);
+    enter({ keyCode: 13 });
+    expect(sent).toEqual(["日本"]);
   });
 });
