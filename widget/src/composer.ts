@@ -58,12 +58,17 @@ export class Composer {
     if (active?.hidden) this.input.focus({ preventScroll: true });
   }
 
+  /** Puts a text into the field, as if it had been written. */
+  write(text: string): void {
+    this.input.value = text;
+    this.#onInput();
+  }
+
   #onSubmit(event: Event): void {
     event.preventDefault();
     const text = this.input.value.trim();
     if (!text || !this.#actions.send(text)) return;
-    this.input.value = "";
-    this.#onInput();
+    this.write("");
     this.input.focus({ preventScroll: true });
   }
 

@@ -30,7 +30,7 @@ export class View {
   readonly #floating: boolean;
   readonly #tell: Tell;
   readonly #thread: Thread;
-  readonly #composer: Composer;
+  readonly composer: Composer;
   readonly #past: Past;
   readonly #connection = h("span", { class: "connection", role: "status", "data-test": "connection" });
   readonly #new = button("new", texts.newConversation, { class: "new", "data-test": "new" });
@@ -48,7 +48,7 @@ export class View {
     this.#chat = chat;
     this.#floating = floating;
     this.#tell = tell;
-    this.#composer = new Composer({ send: (text) => this.send(text), stop: () => chat.stop() });
+    this.composer = new Composer({ send: (text) => this.send(text), stop: () => chat.stop() });
     this.#thread = new Thread(
       {
         rate: (turnId, rating, comment) => chat.requests.rate(turnId, rating, comment),
@@ -65,7 +65,7 @@ export class View {
       if (event === "open") this.#thread.toLatest();
       tell(event, detail);
     };
-    this.popUp = new PopUp(this.#assemble(), this.#composer.input, floating, look, told, this.#unlisten.signal);
+    this.popUp = new PopUp(this.#assemble(), this.composer.input, floating, look, told, this.#unlisten.signal);
     this.#listen();
     this.#draw();
   }
@@ -93,7 +93,7 @@ export class View {
     if (this.#floating) bar.append(this.#close);
     const middle = h("div", { class: "middle" }, this.#thread.element, this.#thread.latest, this.#past.element);
     const role = this.#floating ? "dialog" : "region";
-    return h("section", { class: "panel", role, "aria-label": texts.title }, bar, middle, this.#banner, this.#composer.element, this.#spoken);
+    return h("section", { class: "panel", role, "aria-label": texts.title }, bar, middle, this.#banner, this.composer.element, this.#spoken);
   }
 
   #despair(): void {
@@ -128,7 +128,7 @@ export class View {
   async #startAnew(): Promise<void> {
     this.#past.close();
     await this.#chat.startAnew();
-    this.#composer.input.focus({ preventScroll: true });
+    this.composer.input.focus({ preventScroll: true });
   }
 
   #draw(): void {
@@ -138,7 +138,7 @@ export class View {
     this.#showConnection(online);
     this.#past.show();
     if (this.#thread.show(this.#chat)) this.changed();
-    this.#composer.show(open !== undefined, open?.stopping ?? false, online, conversation.limits.max_text);
+    this.composer.show(open !== undefined, open?.stopping ?? false, online, conversation.limits.max_text);
     this.#new.disabled = !online || (conversation.turns.length === 0 && this.#chat.outbox.length === 0);
     this.#showProblem(problem && sentence(problem));
   }

@@ -23,6 +23,8 @@ export class Widget {
   #chat: Chat | null = null;
   #userToken: string | null;
   #wasOpen: boolean | null = null;
+  /** Written and not sent: a router that moves the element, or a site that is late to say who is there, loses nothing. */
+  #draft = "";
   #unwatch = (): void => undefined;
 
   /** `base` is the server's address. */
@@ -55,12 +57,14 @@ export class Widget {
     shadow.replaceChildren(view.root);
     this.#chat = chat;
     this.view = view;
+    view.composer.write(this.#draft);
     if (floating && this.#opensItself()) view.popUp.open(false);
   }
 
   end(): void {
     if (!this.#chat) return;
     this.#unwatch();
+    this.#draft = this.view?.composer.input.value ?? "";
     this.#chat.onChange = () => undefined;
     this.#chat.close();
     this.view?.destroy();
@@ -70,6 +74,8 @@ export class Widget {
   /** Returns whether the page needs another chat: another user's, with nothing of the one before. */
   identify(userToken: string | null): boolean {
     const another = subjectOf(userToken) !== subjectOf(this.#userToken);
+    // One user's words are not put into another's mouth.
+    if (another && this.#userToken) this.view?.composer.write((this.#draft = ""));
     this.#userToken = userToken;
     if (!another) this.#chat?.signIn(userToken);
     return another;

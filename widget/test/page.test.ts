@@ -319,6 +319,23 @@ describe("the site's users", () => {
   const ann = userToken("ann");
   const ben = userToken("ben");
 
+  it("keep what they were writing when they are signed in late, and nobody else gets it", async () => {
+    const api = (await tag())!;
+    const field = (): HTMLTextAreaElement => part("input") as HTMLTextAreaElement;
+    field().value = "I have lost";
+    api.identify(userToken("ann"));
+    expect(field().value).toBe("I have lost");
+    api.identify(userToken("bob"));
+    expect(field().value).toBe("");
+    field().value = "my parcel";
+    const chat = element()!;
+    chat.remove();
+    document.body.append(chat);
+    expect(field().value).toBe("my parcel");
+    api.identify(null);
+    expect(field().value).toBe("");
+  });
+
   it("are presented to the server, and kept nowhere", async () => {
     await tag({ userToken: ann });
     expect(auth()).toEqual({ protocol: 1, user_token: ann });
