@@ -6,25 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-import jwt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chat_page import answer, is_complete, is_online, open_chat, say, serious, turns
 from tests.browser.site import Shop
 from tests.running_server import RunningServer
+from tests.user_tokens import SECRET, user_token_of
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 Start = Callable[..., RunningServer]
 Visit = Callable[..., None]
 
-SECRET = "a secret of thirty-two bytes or more"
 ADMIN_TOKEN = "an-operators-token-of-this-test"
-
-
-def token(sub: str, seconds: int = 600) -> str:
-    return jwt.encode({"sub": sub, "exp": int(time.time()) + seconds}, SECRET, algorithm="HS256")
 
 
 @pytest.fixture
@@ -37,7 +32,7 @@ def visit(server: RunningServer, shop: Shop) -> Visit:
     """Open the shop as somebody who is signed in there, or as nobody, with the chat open."""
 
     def opened(page: Page, sub: str | None, *, user_token: str | None = None) -> None:
-        given = user_token or (token(sub) if sub else "")
+        given = user_token or (user_token_of(sub) if sub else "")
         user = f'data-user-token="{given}"' if given else ""
         tag = f'<script src="{server.url}/static/chat-widget.js" data-open {user} defer></script>'
         shop.page = f"<!doctype html><html lang=en><title>Shop</title>{tag}<main><h1>Shop</h1></main></html>"
@@ -128,7 +123,7 @@ def test_whoever_comes_next_sees_nothing_of_the_one_before(visit: Visit, page: P
     expect(turns(page)).to_have_count(1)
     assert questions(page) == ["ann was here"]
     kept = page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
-    assert "eyJ0eXAi" not in kept, "no user token is kept"
+    assert user_token_of("ann").partition(".")[0] not in kept, "no user token is kept"
     assert '"ann"' not in kept
 
 
@@ -137,17 +132,20 @@ def test_signing_in_and_out_on_the_page_changes_whose_chat_it_is(visit: Visit, p
     is_online(page)
     say(page, "nobody was here")
     is_complete(page)
-    page.evaluate("token => AssistantChat.identify(token)", token("ann"))
+    page.evaluate("token => AssistantChat.identify(token)", user_token_of("ann"))
     expect(turns(page)).to_have_count(0)
     is_online(page)
     say(page, "ann was here")
     is_complete(page)
     # A fresh token of the same user changes nothing.
-    page.evaluate("token => AssistantChat.identify(token)", token("ann", 900))
+    page.evaluate("token => AssistantChat.identify(token)", user_token_of("ann", note="fresh"))
     assert questions(page) == ["ann was here"]
     page.evaluate("AssistantChat.identify(null)")
     expect(turns(page)).to_have_count(1)
     assert questions(page) == ["nobody was here"]
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert user_token_of("ann").partition(".")[0] not in kept
+    assert '"ann"' not in kept
 
 
 def test_signing_in_in_mid_answer_leaves_the_focus_in_the_chat_and_the_answer_to_its_own(
@@ -156,7 +154,7 @@ def test_signing_in_in_mid_answer_leaves_the_focus_in_the_chat_and_the_answer_to
     open_chat(page, start_server(USER_TOKEN_SECRET=SECRET, DEMO_PACE="40"))
     say(page, "count to 100")
     expect(answer(page)).to_contain_text("1 2 3")
-    page.evaluate("token => AssistantChat.identify(token)", token("ann"))
+    page.evaluate("token => AssistantChat.identify(token)", user_token_of("ann"))
     expect(turns(page)).to_have_count(0)
     expect(page.locator("[data-test=input]")).to_be_focused()
     is_online(page)
@@ -165,11 +163,11 @@ def test_signing_in_in_mid_answer_leaves_the_focus_in_the_chat_and_the_answer_to
 
 
 def test_a_token_that_has_expired_is_told_and_a_fresh_one_goes_on(visit: Visit, page: Page) -> None:
-    visit(page, "ann", user_token=token("ann", -60))
+    visit(page, "ann", user_token=user_token_of("ann", exp=int(time.time()) - 60))
     error = page.locator("[data-test=error]")
     expect(error).to_contain_text("expired", timeout=15_000)
     page.evaluate("""() => { window.told = []; AssistantChat.on("error", ({code}) => told.push(code)) }""")
-    page.evaluate("token => AssistantChat.identify(token)", token("ann"))
+    page.evaluate("token => AssistantChat.identify(token)", user_token_of("ann"))
     is_online(page)
     expect(error).to_have_count(0)
     say(page, "hello")

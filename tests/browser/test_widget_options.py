@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -79,11 +78,6 @@ def contrast(one: list[float], other: list[float]) -> float:
 
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
-
-
-def user_token(sub: str) -> str:
-    claims = base64.urlsafe_b64encode(json.dumps({"sub": sub, "exp": 4_000_000_000}).encode()).decode().rstrip("=")
-    return f"eyJhbGciOiJIUzI1NiJ9.{claims}.c2lnbmF0dXJl"
 
 
 def test_a_chat_that_opens_by_itself_leaves_the_focus_on_the_page(page: Page, embed: Embed) -> None:
@@ -443,17 +437,3 @@ def test_a_message_does_not_say_where_it_was_written_if_the_site_does_not_want_i
     answered(page, "hello")
     [frame] = [frame for frame in sent if "user_message" in frame]
     assert "page_" not in frame
-
-
-def test_each_user_of_the_site_has_a_conversation_and_whoever_leaves_finds_the_one_before(
-    page: Page, embed: Embed
-) -> None:
-    embed("data-open")
-    answered(page, "of nobody")
-    page.evaluate("token => AssistantChat.identify(token)", user_token("ann@example.com"))
-    expect(page.locator("[data-test=question]")).to_have_count(0)
-    expect(field(page)).to_be_visible()
-    page.evaluate("AssistantChat.identify(null)")
-    expect(page.locator("[data-test=question]")).to_have_text(["of nobody"])
-    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
-    assert "ann" not in kept

@@ -24,7 +24,7 @@ const NOTED = new Set(["stopped", "interrupted", "failed", "truncated"]);
 /** What is said aloud while an answer is made; the rest is only to be seen. */
 const TOLD = new Set(["queued", "stalled"]);
 /** Characters of an answer that are read out. */
-const SPOKEN_MAX = 2_000;
+export const SPOKEN_MAX = 2_000;
 /** What failed or was cut off by us is not the assistant's answer to be judged. */
 const RATEABLE = new Set(["complete", "truncated", "stopped"]);
 /** What went wrong will go wrong again: nothing is gained by asking the same once more. */

@@ -11,8 +11,8 @@ import { Past } from "./past";
 import { PopUp } from "./popup";
 import { fill, sentence, texts } from "./texts";
 import { Thread } from "./thread";
+import { SPOKEN_MAX } from "./turnview";
 
-const SPOKEN_MAX = 2_000;
 /** So long without ever having been connected is not "Connecting…" any more. */
 const PATIENCE_MS = 8_000;
 const MINUTE_MS = 60_000;
