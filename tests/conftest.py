@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.running_server import RunningServer
 from tests.wire.openai_server import OpenAIServer
+
+# How long an example takes to make or to run says how busy the machine is, and on a new one tables are made first.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 REQUIRE_REAL = os.environ.get("REQUIRE_REAL") == "1"
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chat.user_tokens import UserTokens
@@ -145,7 +145,6 @@ CLAIMS = st.dictionaries(st.sampled_from(["sub", "exp", "iat", "nbf", "aud", "is
 HEADER = st.dictionaries(st.sampled_from(["alg", "typ", "crit", "b64", "kid", "jwk"]), JSON)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(HEADER, CLAIMS)
 def test_whatever_the_secret_signed_either_names_a_user_or_is_refused(header: Any, claims: Any) -> None:
     token = signed(f"{encoded({'alg': 'HS256', **header})}.{encoded({'sub': 'ada', 'exp': NOW + 600, **claims})}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.chat.identity import Identity, new_identity
@@ -141,7 +141,7 @@ class Race:
 
 
 @pytest.mark.parametrize("kind", ["conversation", "user", "signed-in user"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(before=BEFORE, after=AFTER)
 def test_nothing_of_the_erased_comes_back_whatever_the_order(kind: str, before: list[str], after: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -63,7 +63,7 @@ def enter(house: House, hello: Hello, query: str = "") -> Client | None:
 NUMBERS = st.none() | st.integers(0, 7)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(user=st.sampled_from([None, *USERS, "eve"]), token=NUMBERS, chosen=NUMBERS, named=NUMBERS, older=st.booleans())
 @example(user=USERS[1], token=4, chosen=None, named=None, older=False)
 @example(user=USERS[1], token=None, chosen=4, named=None, older=False)
