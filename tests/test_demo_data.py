@@ -45,6 +45,17 @@ def test_the_same_seed_makes_the_same_conversations_and_another_one_others() -> 
     assert list(conversations(20, 1, NOW)) != list(conversations(20, 2, NOW))
 
 
+def test_who_says_what_does_not_depend_on_the_hour_of_the_day() -> None:
+    """Or a search in a demonstration would find something in the morning and nothing at night."""
+    for later in range(0, DAY, DAY // 8):
+        for one, other in zip(conversations(200, 1, NOW), conversations(200, 1, NOW + later), strict=True):
+            assert (one.uuid, one.user_id) == (other.uuid, other.user_id)
+            pairs = list(zip(one.turns, other.turns, strict=False))
+            assert [(a.id, a.text, a.answer, a.state) for a, _ in pairs] == [
+                (b.id, b.text, b.answer, b.state) for _, b in pairs
+            ]
+
+
 def test_they_have_everything_that_a_viewer_has_to_show() -> None:
     made = list(conversations(1500, 1, NOW))
     turns = [turn for one in made for turn in one.turns]

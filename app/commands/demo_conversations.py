@@ -64,7 +64,10 @@ class _Talk:
 
 
 def conversations(count: int, seed: int, now: int) -> Iterator[Written]:
-    """`count` conversations of the 30 days before `now` (milliseconds since 1970), all ended. The same for a seed."""
+    """`count` conversations of the 30 days before `now` (milliseconds since 1970), all ended.
+
+    Who says what is the same for a seed at any time; `now` decides when, and what is not over yet is left out.
+    """
     return Conversations(seed, now).make(count)
 
 
@@ -72,13 +75,18 @@ class Conversations:
     """A source of conversations. Knows the users that were there before: some come back."""
 
     def __init__(self, seed: int, now: int) -> None:
-        self._random = Random(seed)
+        self._seed = seed
+        self._random = Random()
+        self._times = Random(seed)
+        """Apart from what is said: how often it is asked depends on the hour."""
         self._now = now
         self._texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
         self._users: list[str] = []
 
     def make(self, count: int) -> Iterator[Written]:
-        for _ in range(count):
+        for n in range(count):
+            # Anew for each: how many turns the one before had time for depends on the hour too.
+            self._random = Random(f"{self._seed} {n}")
             yield self._conversation()
 
     def _conversation(self) -> Written:
@@ -161,7 +169,7 @@ class Conversations:
 
     def _moment(self) -> int:
         """A time within the last 30 days: by day, by hour, by chance."""
-        random = self._random
+        random = self._times
         while True:
             day = self._now // DAY * DAY - random.randrange(30) * DAY
             weekend = (day // DAY + 3) % 7 >= 5

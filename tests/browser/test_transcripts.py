@@ -23,26 +23,27 @@ pytestmark = [pytest.mark.server, pytest.mark.browser]
 TOKEN = "an operator's long token"
 FAULTS = "Content Security Policy", "Uncaught", "Refused to"
 UUID = "0b0e7c9e-6c1c-4b5e-9a52-0c6f9f8a7d11"
+WANTED = "5d0b2c1e-2f4b-4b8e-8f57-61d3a4a3c9f2"
 WAYS_OUT = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
 def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server with some weeks of made-up conversations, and one that attacks whoever reads it."""
+    """A server with some weeks of made-up conversations, one that is looked for, and one that attacks its reader."""
     folder = tmp_path_factory.mktemp("data")
     made = subprocess.run(
         [sys.executable, "-m", "app", "demo-data", "300"],
         cwd=ROOT, env={"DATA_DIR": str(folder), "PATH": os.environ["PATH"]}, capture_output=True, timeout=60,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    _attack(folder)
+    _write(folder)
     server = RunningServer({"DATA_DIR": str(folder), "ADMIN_TOKEN": TOKEN})
     server.start()
     yield server
     server.stop()
 
 
-def _attack(folder: Path) -> None:
+def _write(folder: Path) -> None:
     begun = time.time_ns() // 1_000_000 - 1_000_000
     turns = [
         Turn(
@@ -53,8 +54,14 @@ def _attack(folder: Path) -> None:
         for n, attack in enumerate(ATTACKS)
     ]  # fmt: skip
     ratings = [Rating(turn.id, 0, "down", turn.text, begun) for turn in turns]
+    attacks = Written(UUID, "de300000-attacker", begun, turns, ratings)
+    wanted = Turn(
+        "wanted", WANTED, "de300000-customer", 0, "0", "Where is my refund? You have the parcel.", begun,
+        answer="Five working days.", state=TurnState.COMPLETE, finished_at=begun + 900,
+    )  # fmt: skip
+    rated = Written(WANTED, wanted.user_id, begun, [wanted], [Rating(wanted.id, 0, "down", None, begun + 9_000)])
     database = Database(folder / "journal.sqlite3")
-    put_in(database, [Written(UUID, "de300000-attacker", begun, turns, ratings)], "attacks")
+    put_in(database, [attacks, rated], "tests")
     database.close()
 
 
