@@ -134,6 +134,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         client = self._clients.get(sid)
         given = payloads.rating(arguments)
         self._conversations.rate(client.identity, given.turn_id, given.rating, given.comment)
+        # To the giver as well: of two tabs that disagree both end on the one that was recorded last.
+        rated = {"turn_id": given.turn_id, "rating": given.rating}
+        self._emit("turn_rated", rated, to=room(client.identity))
         return {"ok": True}
 
     def _history(self, sid: str, *arguments: Any) -> Answer:

@@ -78,6 +78,11 @@ def test_two_tabs_show_the_same(start_server: Start, page: Page) -> None:
         expect(turns(tab)).to_have_count(1)
         expect(turns(tab).last).to_have_attribute("data-state", "complete", timeout=15_000)
     assert answer(page).inner_text() == answer(other).inner_text()
+    page.locator("[data-test=up]").click()
+    expect(other.locator("[data-test=up]")).to_have_attribute("aria-pressed", "true")
+    other.locator("[data-test=down]").click()
+    expect(page.locator("[data-test=down]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-test=up]")).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_page_goes_on_after_the_server_was_killed(start_server: Start, page: Page) -> None:
@@ -180,6 +185,19 @@ def test_a_server_that_says_nothing_any_more_is_left_and_answers_once(start_serv
     expect(turns(page)).to_have_count(1)
     page.reload()
     expect(turns(page)).to_have_count(1)
+
+
+def test_what_was_written_without_a_network_can_be_taken_back(start_server: Start, page: Page) -> None:
+    open_chat(page, start_server())
+    page.context.set_offline(True)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "offline", timeout=30_000)
+    say(page, "no")
+    say(page, "yes")
+    expect(page.locator("[data-test=discard]")).to_have_count(2)
+    page.locator("[data-test=discard]").first.click()
+    page.context.set_offline(False)
+    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=30_000)
+    assert turns(page).locator("[data-test=question]").all_inner_texts() == ["yes"]
 
 
 def test_text_of_a_model_can_run_nothing_and_load_nothing(

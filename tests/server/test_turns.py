@@ -120,6 +120,8 @@ def test_history_is_read_in_pages_and_the_rating_stays(shared_server: RunningSer
         turns = [client.ask("hello")["turn_id"] for _ in range(3)]
         assert client.call("feedback", {"turn_id": turns[0], "rating": "up", "comment": "nice"}) == {"ok": True}
         assert client.call("feedback", {"turn_id": turns[0], "rating": "down"}) == {"ok": True}
+        rated = [{"turn_id": turns[0], "rating": rating} for rating in ("up", "down")]
+        wait_until(lambda: client.all("turn_rated") == rated, "the giver hears what was recorded, without the comment")
         last = client.call("history", {"limit": 2})
         assert [turn["turn_id"] for turn in last["turns"]] == turns[1:]
         assert last["more"] is True

@@ -19,10 +19,10 @@ import type {
   HistoryPage,
   Limits,
   Piece,
-  Rating,
   Resumed,
   Session,
   TurnFinished,
+  TurnRated,
   TurnStarted,
   TurnStatus,
   WireError,
@@ -34,7 +34,8 @@ export type ServerEvent =
   | { type: "turn_started"; turn: TurnStarted }
   | { type: "assistant_message"; piece: Piece }
   | { type: "turn_status"; status: TurnStatus }
-  | { type: "turn_finished"; finished: TurnFinished };
+  | { type: "turn_finished"; finished: TurnFinished }
+  | { type: "turn_rated"; rated: TurnRated };
 
 export type ConversationEvent =
   | ServerEvent
@@ -43,8 +44,7 @@ export type ConversationEvent =
   | { type: "resumed"; turnId: string; resumed: Resumed }
   | { type: "resume_refused"; turnId: string; error: WireError }
   | { type: "history"; page: HistoryPage }
-  | { type: "stopping"; turnId: string; on: boolean }
-  | { type: "rated"; turnId: string; rating: Rating };
+  | { type: "stopping"; turnId: string; on: boolean };
 
 export interface Conversation {
   /** `session` has come on this connection; before it, events wait in `early`. */
@@ -97,8 +97,9 @@ export function reduce(state: Conversation, event: ConversationEvent): Conversat
       return withHistory(state, event.page);
     case "stopping":
       return change(state, event.turnId, (turn) => (isOpen(turn) ? { ...turn, stopping: event.on } : turn));
-    case "rated":
-      return change(state, event.turnId, (turn) => ({ ...turn, feedback: event.rating }));
+    case "turn_rated":
+      if (!state.ready) return early(state, event);
+      return change(state, event.rated.turn_id, (turn) => ({ ...turn, feedback: event.rated.rating }));
   }
 }
 

@@ -17,8 +17,10 @@ export class Drawer {
   read(): Outbox {
     try {
       const kept = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]") as Outgoing[];
-      return kept.filter(isOurs).map(({ clientId, text, at, conversation, error }) => ({
+      return kept.filter(isOurs).map(({ clientId, text, at, conversation, tries, error }) => ({
         ...outgoing(clientId, text, at, conversation),
+        // Not how often, but that it may have arrived.
+        tries: tries ? 1 : 0,
         ...(error && { state: "refused", error }),
       }));
     } catch {
@@ -31,8 +33,8 @@ export class Drawer {
     try {
       // First, so that a store that is full keeps nothing rather than what was discarded meanwhile.
       sessionStorage.removeItem(this.#key);
-      const kept = outbox.slice(0, MAX_KEPT).map(({ clientId, text, at, conversation, state, error }) => ({
-        clientId, text, at, conversation,
+      const kept = outbox.slice(0, MAX_KEPT).map(({ clientId, text, at, conversation, state, tries, error }) => ({
+        clientId, text, at, conversation, tries,
         error: state === "refused" ? error : null,
       }));
       if (kept.length > 0) sessionStorage.setItem(this.#key, JSON.stringify(kept));

@@ -38,12 +38,16 @@ export class Requests {
   /** What went wrong with it, or null. A comment is its writer's business, a rating alone is told to the page. */
   async rate(turnId: string, rating: Rating, comment?: string): Promise<WireError | null> {
     const before = this.#asker.conversation().turns.find((turn) => turn.id === turnId)?.feedback ?? null;
-    this.#asker.dispatch({ type: "rated", turnId, rating });
+    this.#rated(turnId, rating);
     const answer = await this.ask("feedback", { turn_id: turnId, rating, comment });
     if (answer.ok) return null;
-    this.#asker.dispatch({ type: "rated", turnId, rating: before });
+    this.#rated(turnId, before);
     if (!comment) this.#asker.show(answer.error);
     return answer.error;
+  }
+
+  #rated(turn_id: string, rating: Rating): void {
+    this.#asker.dispatch({ type: "turn_rated", rated: { turn_id, rating } });
   }
 
   async earlier(): Promise<void> {

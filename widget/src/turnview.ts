@@ -74,23 +74,25 @@ export class TurnView {
   }
 
   showOutgoing(message: Outgoing, online: boolean): void {
-    const { state: wanted, error, clientId, text } = message;
+    const { state: wanted, error, clientId, text, tries } = message;
     // That a message which was held is tried once more would only flicker.
     const held = wanted !== "refused" && error;
     const state = wanted === "refused" ? wanted : !online ? "offline" : held ? "waiting" : wanted;
     this.#shown = message;
+    const discard = action(texts.discard, () => this.#actions.discard(clientId), "discard");
+    // What was under way once may have arrived: to take it back would be a promise that we cannot keep.
+    const own = tries || (held && online) ? [] : [discard];
     // What stands there stays, and the focus on its buttons with it.
-    const said = [state, error?.message].join();
+    const said = [state, own.length, error?.message].join();
     if (this.#said === said) return;
     this.#said = said;
     this.element.dataset["state"] = state;
     this.element.dataset["turnId"] = "";
     this.#question.textContent = text;
-    const discard = action(texts.discard, () => this.#actions.discard(clientId), "discard");
     if (state === "refused") this.#showRefused(message, discard);
-    else if (state === "offline") this.#say(texts.waiting);
+    else if (state === "offline") this.#say(texts.waiting, ...own);
     else if (held) this.#say(`${sentence(error)} ${texts.sentAgain}`, discard);
-    else this.#say(state === "waiting" ? texts.waitingTurn : texts.sending);
+    else this.#say(state === "waiting" ? texts.waitingTurn : texts.sending, ...own);
   }
 
   showTurn(turn: Turn): void {

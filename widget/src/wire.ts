@@ -92,6 +92,12 @@ export interface TurnFinished {
   error?: WireError | null;
 }
 
+/** A rating as it was recorded, in whichever tab it was given. */
+export interface TurnRated {
+  turn_id: string;
+  rating: Rating;
+}
+
 /** What `resume` answers, and what `session.resumed` carries for `auth.after`. */
 export interface Resumed {
   ok: true;

@@ -169,7 +169,7 @@ describe("acknowledgements", () => {
   });
 
   it("of a rating are kept with the turn", () => {
-    const state = told(sessionEvent({ turns: [wireTurn("t1")] }), { type: "rated", turnId: "t1", rating: "down" });
+    const state = told(sessionEvent({ turns: [wireTurn("t1")] }), { type: "turn_rated", rated: { turn_id: "t1", rating: "down" } });
     expect(turn(state).feedback).toBe("down");
   });
 });

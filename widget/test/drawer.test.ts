@@ -27,7 +27,7 @@ describe("the drawer", () => {
     const drawer = new Drawer("https://a.example/");
     drawer.write(outbox);
     expect(drawer.read()).toMatchObject([
-      { state: "waiting", tries: 0, error: null }, { state: "waiting", error: null }, { state: "refused", error: ERROR },
+      { state: "waiting", tries: 1, error: null }, { state: "waiting", tries: 0, error: null }, { state: "refused", error: ERROR },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../src/chat";
 import { Composer } from "../src/composer";
-import { held, outgoing, refused, sending } from "../src/outbox";
+import { held, outgoing, refused, sending, unanswered } from "../src/outbox";
 import { TurnView } from "../src/turnview";
 import { View } from "../src/view";
 import { MemoryDrawer, MemoryLine, WORDS } from "./line";
@@ -65,8 +65,11 @@ describe("a message that the server will not have yet", () => {
     expect(document.activeElement).toBe(note.querySelector("button"));
     note.querySelector("button")!.click();
     expect(discarded).toEqual(["m1"]);
+    const waits = "Will be sent when the connection is back.";
     view.showOutgoing(held(box, "m1", busy)[0]!, false);
-    expect([view.element.dataset["state"], note.textContent]).toEqual(["offline", "Will be sent when the connection is back."]);
+    expect([view.element.dataset["state"], note.textContent]).toEqual(["offline", `${waits}Discard`]);
+    view.showOutgoing(unanswered(sending(box, "m1", "c1"), "m1")[0]!, false);
+    expect(note.textContent, "it may have arrived").toBe(waits);
     view.showOutgoing(refused(box, "m1", busy)[0]!, false);
     expect([view.element.dataset["state"], note.classList.contains("bad")]).toEqual(["refused", true]);
   });

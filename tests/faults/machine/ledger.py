@@ -129,10 +129,16 @@ class Ledger:
     def sent(self, event: str, payload: dict[str, Any], life: str, rooms: Iterable[tuple[str, str] | None]) -> None:
         """Something about a turn goes to connections with these identities."""
         turn_id = payload["turn_id"]
+        if event == "turn_rated" and turn_id not in self.told:
+            # Here ids are known as soon as they are recorded: such a rating can be quicker than turn_started.
+            self.look()
+            heard = [identity and identity[0] for identity in rooms]
+            self.must(set(heard) <= {self.rows[turn_id].conversation}, f"a stranger hears {event} of {turn_id}")
+            return
         told = self.told[turn_id]
         for identity in rooms:
             self.must(identity == (told.conversation, told.user_id), f"a stranger hears {event} of {turn_id}")
-        self.must(told.begun or event == "turn_started", f"{turn_id}: {event} before turn_started")
+        self.must(told.begun or event in ("turn_started", "turn_rated"), f"{turn_id}: {event} before turn_started")
         if event == "turn_started":
             self.must(not told.begun, f"{turn_id}: turn_started twice")
             told.begun = True

@@ -94,6 +94,8 @@ class Tab:
             self._turn(payload["turn_id"]).take(payload["seq"], payload["text"])
         elif packet.event == "turn_finished":
             self._turn(payload["turn_id"]).finish(payload["state"], payload["text"])
+        elif packet.event == "turn_rated":
+            self._turn(payload["turn_id"]).feedback = payload["rating"]
         return self._holes() if packet.event == "assistant_message" else []
 
     def _begin(self, session: dict[str, Any], resumed: dict[str, Any] | None) -> list[Call]:

@@ -508,9 +508,9 @@ class TurnMachine(RuleBasedStateMachine):
             mine = {row.id: (row.state, row.answer) for row in ledger.of(tab.conversation or "")}
             shown = {turn_id: (shown.state, shown.text) for turn_id, shown in tab.shown.items()}
             ledger.must(mine == shown, f"{tab.name} shows {shown}, the journal has {mine}")
-            if tab.name.startswith("fresh"):
-                for turn_id, rest in tab.shown.items():
-                    ledger.must(rest.feedback == self.ratings.get(turn_id), f"{turn_id}: the rating {rest.feedback}")
+            for turn_id, rest in tab.shown.items():
+                rated = self.ratings.get(turn_id)
+                ledger.must(rest.feedback == rated, f"{tab.name} shows {turn_id} rated {rest.feedback}, not {rated}")
         self.complain()
 
     # Moving things -------------------------------------------------------------------------------------------
