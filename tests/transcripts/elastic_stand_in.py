@@ -5,12 +5,14 @@ It only gives what it is told to; that a real one gives the same is shown by `te
 
 from __future__ import annotations
 
-import http.server
 import json
 import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+# By name: as an attribute of its package it is eventlet's green one once eventlet has been imported.
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from app.transcripts.fields import mapping
@@ -72,7 +74,7 @@ def items(request: Request, item: Callable[[str], dict[str, Any]]) -> Answer:
     return Answer(body={"items": [{"create": item(action["create"]["_id"])} for action in actions]})
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
@@ -99,10 +101,10 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def _handler(self, script: Script) -> type[http.server.BaseHTTPRequestHandler]:
+    def _handler(self, script: Script) -> type[BaseHTTPRequestHandler]:
         requests = self.requests
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
