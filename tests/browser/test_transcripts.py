@@ -118,6 +118,7 @@ def test_the_next_pages_show_what_is_older_and_never_the_same(viewer: RunningSer
 
 def test_everything_can_be_done_by_keyboard_and_the_place_is_seen(viewer: RunningServer, page: Page) -> None:
     page.goto(f"{viewer.url}/transcripts")
+    expect(page.get_by_label("Token"), "whoever comes can type at once").to_be_focused()
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     expect(page.locator(".row").first).to_be_visible()
