@@ -84,9 +84,17 @@ export class Composer {
     this.#left.hidden = length < this.#max * NEARLY_FULL;
     this.#left.textContent = this.#left.hidden ? "" : fill(length > this.#max ? texts.over : texts.left, Math.abs(this.#max - length));
     this.#left.classList.toggle("over", length > this.#max);
-    this.input.style.height = "auto";
-    if (this.input.scrollHeight) this.input.style.height = `${Math.min(this.input.scrollHeight, MAX_HEIGHT)}px`;
+    this.#fit();
     this.#arrange();
+  }
+
+  /** As tall as its text. Meanwhile its place stays, or the thread above would have room for a moment, and scroll. */
+  #fit(): void {
+    const { element, input } = this;
+    element.style.minHeight = `${element.offsetHeight}px`;
+    input.style.height = "auto";
+    if (input.scrollHeight) input.style.height = `${Math.min(input.scrollHeight, MAX_HEIGHT)}px`;
+    element.style.minHeight = "";
   }
 
   /** Stop stands alone while an answer runs, unless there is a text that could be sent into the queue. */

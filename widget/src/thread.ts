@@ -48,6 +48,7 @@ export class Thread {
     this.#earlier.addEventListener("click", earlier);
     this.latest.addEventListener("click", () => this.toLatest());
     this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    for (const event of ["wheel", "keydown"] as const) this.element.addEventListener(event, (up) => this.#onWayUp(up), { passive: true });
     // A smaller window or a taller question must not push the end out of sight either.
     const sizes = new ResizeObserver(() => this.#stick());
     sizes.observe(this.element);
@@ -57,6 +58,8 @@ export class Thread {
   /** True: the answers are not finished with this, show it again in the next frame. */
   show(chat: Chat): boolean {
     const { conversation, outbox } = chat;
+    // The reader may have moved already, and the browser says so only later (WebKit).
+    this.#onScroll();
     if (conversation.id !== this.#conversation) this.#stuck = true;
     this.#conversation = conversation.id;
     const anchor = this.#anchor();
@@ -80,7 +83,9 @@ export class Thread {
     const over = new Set(conversation.turns.filter((turn) => !isOpen(turn)).map((turn) => turn.clientId ?? turn.id));
     for (const [key, view] of views) this.#tell(key, !over.has(key), view);
     // What grew above the reader, or came before it, must not move what they read.
-    if (anchor?.isConnected && !this.#stuck) this.element.scrollTop += anchor.offsetTop - before;
+    const grown = anchor?.isConnected && !this.#stuck && anchor.offsetTop - before;
+    // Not by nothing: to be set where it is would end a scrolling that is under way.
+    if (grown) this.element.scrollBy(0, grown);
     this.#stick();
     return unfinished;
   }
@@ -147,12 +152,21 @@ export class Thread {
     this.#onScroll();
   }
 
+  /** Before anything has moved: to be put at the end now would be the end of a scrolling that is smooth. */
+  #onWayUp({ target, deltaY, ctrlKey, key }: Partial<WheelEvent & KeyboardEvent>): void {
+    // With Ctrl it zooms.
+    const up = (deltaY! < 0 && !ctrlKey) || (/Up$|Home/.test(key!) && (target as Element).localName !== "textarea");
+    if (up && this.element.scrollTop) this.#stuck = false;
+  }
+
   #onScroll(): void {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
-    const near = scrollHeight - scrollTop - clientHeight < NEAR;
-    // Only the reader's own way up lets go: a text field that grows moves the end as well.
-    const wentUp = scrollTop < this.#seen.top && clientHeight === this.#seen.height;
-    this.#stuck = near || (this.#stuck && !wentUp);
+    const left = scrollHeight - scrollTop - clientHeight;
+    const way = scrollTop - this.#seen.top;
+    // Only the reader's own way up lets go, however short it is yet: smooth scrolling begins with a pixel. A text field
+    // that grows moves the end as well, and what becomes shorter ends where it ends.
+    const wentUp = way < 0 && clientHeight === this.#seen.height;
+    this.#stuck = wentUp ? this.#stuck && left <= 1 : this.#stuck || (!!way && left < NEAR);
     this.#seen = { top: scrollTop, height: clientHeight };
     this.latest.hidden = this.#stuck;
     if (wentUp && scrollTop < REACH) this.#reachBack();
