@@ -12,6 +12,8 @@ import socketio
 from tests.running_server import PATIENCE, wait_until
 
 NAMESPACE = "/chat"
+ENDLESS = "count to 2000"
+"""What the demo answers for longer than any test takes, at 40 words a second or less: to be stopped, not waited for."""
 
 
 @dataclass
@@ -85,6 +87,13 @@ class ChatClient:
         with self._lock:
             found = [heard.payload for heard in self.heard if heard.event == event]
         return [payload for payload in found if turn_id is None or payload.get("turn_id") == turn_id]
+
+    def stop(self, turn_id: str) -> dict[str, Any]:
+        """Stop a turn that is under way, and see that what came of it is whole: its `turn_finished`."""
+        assert self.call("stop", {"turn_id": turn_id}) == {"ok": True, "state": "stopped"}
+        finished = self.whole(turn_id)
+        assert finished["state"] == "stopped"
+        return finished
 
     def finished(self, turn_id: str) -> dict[str, Any]:
         """Wait for a turn's end."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.running_server import RunningServer
+from tests.running_server import APPLICATION, RunningServer
 from tests.wire.openai_server import OpenAIServer
 
 # How long an example takes to make or to run says how busy the machine is, and on a new one tables are made first.
@@ -58,13 +58,16 @@ def upstream() -> Iterator[OpenAIServer]:
 def start_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers with `start_server(NAME="value", …)`, each with the data folder of this test.
 
-    `arguments` and `port` are those of `RunningServer`.
+    `arguments`, `port` and `application` are those of `RunningServer`.
     """
     servers: list[RunningServer] = []
 
-    def start(arguments: tuple[str, ...] | None = None, port: int | None = None, **environment: str) -> RunningServer:
+    def start(
+        arguments: tuple[str, ...] | None = None, port: int | None = None, application: str = APPLICATION,
+        **environment: str,
+    ) -> RunningServer:  # fmt: skip
         settings = {"DATA_DIR": str(tmp_path / "data"), "DEMO_PACE": "0", **environment}
-        server = RunningServer(settings, arguments, port=port)
+        server = RunningServer(settings, arguments, port=port, application=application)
         servers.append(server)
         server.start()
         return server

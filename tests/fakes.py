@@ -10,6 +10,7 @@ from app.chat.identity import Identity
 from app.chat.interfaces import Delta, Event, Exchange, Finished, Question, Remote, Trace
 from app.chat.turns import Turn, TurnState, UserMessage, states_before
 from app.errors import ChatError, Code, JournalError
+from tests.running_server import PATIENCE
 
 
 class ScriptedAssistant:
@@ -30,7 +31,7 @@ class ScriptedAssistant:
         try:
             for step in self.script:
                 if isinstance(step, threading.Event):
-                    step.wait(10)
+                    step.wait(2 * PATIENCE)
                 elif isinstance(step, Exception):
                     raise step
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import random
 import re
@@ -14,14 +15,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GUNICORN = (sys.executable, "-m", "gunicorn")
-COMMAND = ("--config", "ws/gunicorn_config.py", "--worker-class", "eventlet", "-w", "1", "app.main:app_instance")
+APPLICATION = "app.main:app_instance"
+COMMAND = ("--config", "ws/gunicorn_config.py", "--worker-class", "eventlet", "-w", "1", APPLICATION)
 PATIENCE = 30 * float(os.environ.get("TEST_PATIENCE", "1"))
 """Seconds that a test waits for what must happen. `TEST_PATIENCE=3` stretches it on a slow machine."""
+SOON = PATIENCE / 3
+"""Seconds in which something is done at once also on a machine that is slow or stands still for some of them. To be
+held against what takes minutes if it is not done at once."""
 
 
 def wait_until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
@@ -33,9 +38,33 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = PAT
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, and that this gave to nobody else."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
+
+
+_given: set[int] = set()
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, and which nobody else can take meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process holds nothing any more: no file, no lock, no port."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
 
 
 def quiet_port() -> int:
@@ -51,18 +80,18 @@ def quiet_port() -> int:
 class RunningServer:
     """One gunicorn with its worker. `environment`: settings; nothing else of this machine's settings reaches it.
 
-    `folder`: where it starts, with a `.env` of its own; then the address comes from there as well. After `kill` it
-    can be started again: the same port, the same settings, and the log goes on.
+    `folder`: where it starts, with a `.env` of its own; then the address comes from there as well. `application`: in
+    place of the usual one. After `kill` it can be started again: the same port, the same settings, and the log goes on.
     """
 
     def __init__(
         self, environment: Mapping[str, str], arguments: tuple[str, ...] | None = None,
-        folder: Path | None = None, port: int | None = None,
+        folder: Path | None = None, port: int | None = None, application: str = APPLICATION,
     ) -> None:  # fmt: skip
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        own = ("--config", str(ROOT / "ws/gunicorn_config.py"), "app.main:app_instance")
-        there = own if folder else (*COMMAND, "-b", f"127.0.0.1:{self.port}")
+        own = ("--config", str(ROOT / "ws/gunicorn_config.py"), application)
+        there = own if folder else (*COMMAND[:-1], application, "-b", f"127.0.0.1:{self.port}")
         self._arguments = arguments if arguments is not None else there
         self._folder = folder or ROOT
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -89,7 +118,7 @@ class RunningServer:
         if self.process is not None and not self._is_over():
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -101,6 +130,7 @@ class RunningServer:
         self.process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: is_gone(worker), "the worker has gone")
 
     def kill_worker(self) -> int:
         """`kill -9` of the worker; gunicorn starts another one. The pid that died."""
@@ -115,13 +145,14 @@ class RunningServer:
     @property
     def log(self) -> str:
         """All that it has printed so far."""
-        return Path(self._log.name).read_text()
+        # Its last line may not be written whole yet.
+        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes, Mapping[str, str]]:
         """(status, body, headers) of a GET."""
         request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
                 return response.status, response.read(), response.headers
         except urllib.error.HTTPError as error:
             with error:
@@ -131,7 +162,7 @@ class RunningServer:
         """The status of a GET; 0 if nobody listens yet."""
         try:
             return self.get(path)[0]
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return 0
 
     def _is_over(self) -> bool:

@@ -14,6 +14,7 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ws.admission import RETRY_AFTER, Admission, sid_of
@@ -60,6 +61,11 @@ class CheckedFrames:
             # Not a message at all. During an upgrade the library reads outside its own `try`.
             return None
         return frame if frame is None or _is_frame(frame) else REFUSED_FRAME
+
+    def close(self) -> None:
+        # With real threads it may have ended since the library looked; each kind of websocket has its own error for it.
+        with suppress(Exception):
+            self._websocket.close()
 
 
 def checked_websocket(websocket_class: Any) -> Any:

@@ -15,7 +15,7 @@ import pytest
 
 from app.chat.interfaces import Assistant, Citation, Delta, Event, Exchange, Finished, Question, citation_fields
 from app.errors import AssistantError
-from tests.running_server import wait_until
+from tests.running_server import PATIENCE, SOON, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 
 
@@ -29,7 +29,7 @@ def text_of(events: Sequence[Event]) -> str:
 
 
 class AssistantContract:
-    """Fixtures to give: `assistant` answers at once, `slow` takes seconds, `failing` fails in mid-answer."""
+    """Fixtures to give: `assistant` answers at once, `slow` takes minutes, `failing` fails in mid-answer."""
 
     def test_it_has_a_name_and_is_ready(self, assistant: Assistant) -> None:
         assert assistant.name
@@ -64,11 +64,11 @@ class AssistantContract:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
         assert len(answers) == 8
         assert len(set(answers)) == 1
 
-    def test_a_cancelled_answer_ends_within_a_second_and_without_an_error(self, slow: Assistant) -> None:
+    def test_a_cancelled_answer_ends_at_once_and_without_an_error(self, slow: Assistant) -> None:
         question = Question("turn", "conversation", "hello")
         events: list[Event] = []
         faults: list[BaseException] = []
@@ -85,9 +85,9 @@ class AssistantContract:
         wait_until(lambda: self.is_under_way(slow), "the answer is under way")
         cancelled_at = time.monotonic()
         question.cancellation.cancel()
-        reader.join(5)
+        reader.join(PATIENCE)
         assert not reader.is_alive()
-        assert time.monotonic() - cancelled_at < 1
+        assert time.monotonic() - cancelled_at < SOON
         assert not faults
         assert not any(isinstance(event, Finished) for event in events)
 
@@ -107,7 +107,7 @@ class WireContract(AssistantContract):
     @pytest.fixture
     def slow(self, upstream: OpenAIServer, assistant: Assistant) -> Assistant:
         self.upstream = upstream
-        upstream.scenario = Scenario(stall=20, after=2)
+        upstream.scenario = Scenario(stall=600, after=2)
         return assistant
 
     @pytest.fixture

@@ -140,7 +140,7 @@ def test_a_stop_closes_the_connection(upstream: OpenAIServer, chat: ChatAssistan
     question = Question("t", "c", "hello")
     for _ in chat.stream(question):
         question.cancellation.cancel()
-    upstream.wait_until(lambda: upstream.client_closed, seconds=5)
+    upstream.wait_until(lambda: upstream.client_closed)
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

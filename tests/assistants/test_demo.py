@@ -20,7 +20,7 @@ class TestDemo(AssistantContract):
 
     @pytest.fixture
     def slow(self) -> DemoAssistant:
-        return DemoAssistant(pace=2)
+        return DemoAssistant(pace=0.1)
 
     @pytest.fixture
     def failing(self) -> DemoAssistant:

@@ -284,7 +284,7 @@ def test_a_stop_closes_the_connection(upstream: OpenAIServer, responses: Respons
     question = Question("t", "c", "hello")
     for _ in responses.stream(question):
         question.cancellation.cancel()
-    upstream.wait_until(lambda: upstream.client_closed, seconds=5)
+    upstream.wait_until(lambda: upstream.client_closed)
 
 
 def test_leaving_in_the_middle_closes_the_connection(upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
@@ -292,4 +292,4 @@ def test_leaving_in_the_middle_closes_the_connection(upstream: OpenAIServer, res
     events = responses.stream(Question("t", "c", "hello"))
     next(events)
     events.close()
-    upstream.wait_until(lambda: upstream.client_closed, seconds=5)
+    upstream.wait_until(lambda: upstream.client_closed)

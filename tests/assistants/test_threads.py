@@ -104,7 +104,7 @@ def left_running(upstream: OpenAIServer, threads: ThreadsAssistant, **scenario: 
     client = new_client("sk-test", upstream.base_url)
     thread = client.beta.threads.create()
     client.beta.threads.messages.create(thread.id, role="user", content="one")
-    upstream.next(Scenario(stall=30, after=1, **scenario))
+    upstream.next(Scenario(stall=600, after=1, **scenario))
     run = client.beta.threads.runs.create(thread.id, assistant_id="asst_1")
     assert threads.ready()
     return Remote(thread.id, run.id)
@@ -272,7 +272,7 @@ def test_a_run_whose_creation_was_lost_is_cancelled_and_not_created_again(
     upstream: OpenAIServer, unlucky: ThreadsAssistant, weather: LosingTransport
 ) -> None:
     weather.losses = [("/runs", True)]
-    upstream.next(Scenario(delay=30, deltas=5))
+    upstream.next(Scenario(delay=600, deltas=5))
     with pytest.raises(AssistantError) as failure:
         list(unlucky.stream(asked("t1", "alpha")))
     assert failure.value.code == "assistant_unavailable"
@@ -570,7 +570,7 @@ def test_an_active_run_that_appears_after_the_message_is_cancelled_too(
     events = threads.stream(asked("t2", "two", Remote(thread_id)))
     while len(upstream.asked("/messages", method="POST")) != 2:
         next(events)
-    upstream.next(Scenario(stall=30, after=1))
+    upstream.next(Scenario(stall=600, after=1))
     new_client("sk-test", upstream.base_url).beta.threads.runs.create(thread_id, assistant_id="asst_1")
     assert isinstance(list(events)[-1], Finished)
     assert states(the_thread(upstream)) == ["completed", "cancelled", "completed"]
@@ -591,10 +591,9 @@ def test_a_run_that_does_not_end_makes_the_next_turn_fail_as_busy(
 # Stop, and other ways out.
 
 
-def test_a_stop_cancels_the_run_on_the_other_side_within_a_second(
-    upstream: OpenAIServer, threads: ThreadsAssistant
-) -> None:
-    upstream.scenario = Scenario(delay=0.01, deltas=1000)
+def test_a_stop_cancels_the_run_on_the_other_side(upstream: OpenAIServer, threads: ThreadsAssistant) -> None:
+    # By itself it would complete, in minutes.
+    upstream.scenario = Scenario(delay=0.01, deltas=20_000)
     question = asked("t1")
     events = []
     for event in threads.stream(question):
@@ -602,7 +601,7 @@ def test_a_stop_cancels_the_run_on_the_other_side_within_a_second(
         if text_of(events):
             question.cancellation.cancel()
     assert not any(isinstance(event, Finished) for event in events)
-    wait_until(lambda: states(the_thread(upstream)) == ["cancelled"], "the run is cancelled", patience=1)
+    wait_until(lambda: states(the_thread(upstream)) == ["cancelled"], "the run is cancelled")
     upstream.wait_until(lambda: upstream.client_closed == traced(events, "run_id"))
 
 
@@ -617,7 +616,7 @@ def test_a_stop_before_the_run_makes_none(upstream: OpenAIServer, threads: Threa
 
 def test_a_stop_that_came_while_the_run_was_made_cancels_it(upstream: OpenAIServer, threads: ThreadsAssistant) -> None:
     question = asked("t1")
-    upstream.next(Scenario(delay=30, deltas=5))
+    upstream.next(Scenario(delay=600, deltas=5))
     create = threads._streams.create
 
     def stopped_in_the_middle(*arguments: Any, **options: Any) -> Any:

@@ -23,11 +23,11 @@ def answer(page: Page) -> Locator:
 
 
 def is_online(page: Page) -> None:
-    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online")
 
 
 def is_complete(page: Page) -> None:
-    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=30_000)
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
 
 
 def open_chat(page: Page, server: RunningServer) -> None:

@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.site import Shop
 from tests.conftest import need
+from tests.running_server import PATIENCE
 
 FLAGS = [
     "--no-sandbox",
@@ -19,6 +20,9 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+# What is expected has as long as everywhere else: Playwright's own five seconds are short for an answer of a server.
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")

@@ -50,12 +50,12 @@ def ask(page: Page, upstream: OpenAIServer, text: str, number: int = 1) -> None:
     upstream.next(Scenario(say=text, deltas=200))
     page.locator("[data-test=input]").fill("Go on.")
     page.locator("[data-test=input]").press("Enter")
-    expect(page.locator("[data-test=turn][data-state=complete]")).to_have_count(number, timeout=30_000)
+    expect(page.locator("[data-test=turn][data-state=complete]")).to_have_count(number)
 
 
 def open_chat(page: Page, server: RunningServer) -> None:
     page.goto(server.url)
-    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online")
 
 
 def test_a_reader_keeps_their_place_while_answers_above_it_are_shown(

@@ -52,7 +52,7 @@ def low(page: Page) -> Page:
 def test_the_end_stays_in_sight_while_the_reader_is_there(start_server: Start, low: Page) -> None:
     open_chat(low, start_server(DEMO_PACE="80"))
     say(low, "How do I put it on my site?")
-    expect(answer(low).locator("pre").first).to_be_attached(timeout=15_000)
+    expect(answer(low).locator("pre").first).to_be_attached()
     assert low.evaluate(TO_END) < 50
     is_complete(low)
     assert low.evaluate(TO_END) < 50
@@ -64,7 +64,7 @@ def test_a_reader_who_scrolled_up_stays_there_and_can_go_back(start_server: Star
     say(low, "hello")
     is_complete(low)
     say(low, "How do I put it on my site?")
-    expect(answer(low)).to_contain_text("One tag", timeout=15_000)
+    expect(answer(low)).to_contain_text("One tag")
     low.locator("[data-test=question]").last.hover()
     low.mouse.wheel(0, -10_000)
     wait_until(lambda: low.evaluate(TOP) == 0, "the reader is at the top")
@@ -193,7 +193,7 @@ def test_off_line_and_on_again(start_server: Start, page: Page) -> None:
     say(page, "What is this?")
     expect(answer(page)).to_contain_text("This is")
     page.context.set_offline(True)
-    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "offline", timeout=30_000)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "offline")
     expect(page.locator("[data-test=connection]")).to_contain_text("No network")
     say(page, "hello")
     expect(turns(page).last).to_contain_text("Will be sent when the connection is back")
@@ -202,5 +202,5 @@ def test_off_line_and_on_again(start_server: Start, page: Page) -> None:
     expect(turns(page)).to_have_count(2)
     is_complete(page)
     for turn in turns(page).all():
-        expect(turn).to_have_attribute("data-state", "complete", timeout=15_000)
+        expect(turn).to_have_attribute("data-state", "complete")
     expect(answer(page)).to_contain_text("built-in demo")

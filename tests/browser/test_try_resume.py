@@ -30,12 +30,12 @@ def figure(page: Page, name: str) -> int:
 
 
 def expect_figure(page: Page, name: str, value: int) -> None:
-    expect(page.locator(f"[data-test={name}]")).to_have_text(str(value), timeout=30_000)
+    expect(page.locator(f"[data-test={name}]")).to_have_text(str(value))
 
 
 def begin(page: Page, server: RunningServer) -> None:
     page.goto(f"{server.url}/try/resume")
-    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online", timeout=15_000)
+    expect(page.locator("[data-test=connection]")).to_have_attribute("data-state", "online")
     expect(page.locator("[data-test=verdict]")).to_have_text("Nothing counted yet")
     press(page, f"Start: count to {NUMBERS}")
 
@@ -47,7 +47,7 @@ def expect_some(page: Page) -> None:
 
 
 def expect_everything_once(page: Page) -> None:
-    expect(page.locator("[data-test=verdict]")).to_have_text("Nothing lost, nothing doubled", timeout=30_000)
+    expect(page.locator("[data-test=verdict]")).to_have_text("Nothing lost, nothing doubled")
     expect(page.locator("#result")).to_have_attribute("data-verdict", "good")
     for name, value in {"shown": NUMBERS, "lost": 0, "doubled": 0}.items():
         expect_figure(page, name, value)

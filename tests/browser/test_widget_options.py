@@ -67,7 +67,7 @@ def field(page: Page) -> Locator:
 
 def answered(page: Page, text: str) -> None:
     say(page, text)
-    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
 
 
 def contrast(one: list[float], other: list[float]) -> float:
@@ -100,7 +100,7 @@ def test_starter_prompts_and_texts_of_the_site_are_shown_as_text_and_sent(page: 
     starters = page.locator("[data-test=starter]")
     expect(starters).to_have_text(["Who?", "And why?"])
     starters.last.click()
-    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
     expect(page.locator("[data-test=question]")).to_have_text("And why?")
 
 
@@ -195,7 +195,7 @@ def test_the_pages_own_scripts_open_send_hear_and_close(page: Page, embed: Embed
     page.evaluate(TELL_ALL)
     page.evaluate("AssistantChat.on('message', () => { throw new Error('of the page') })")
     assert page.evaluate("AssistantChat.send('hello')") is True
-    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
     wait_until(lambda: page.evaluate("only('answer').length"), "the answer is told")
     [message], [reply] = page.evaluate("only('message')"), page.evaluate("only('answer')")
     assert message["text"] == "hello"
@@ -217,7 +217,7 @@ def test_what_is_called_before_the_page_is_there_is_done_then(page: Page, embed:
     embed(head=early)
     expect(page.locator("[data-test=question]")).to_have_text(["early"])
     expect(page.locator("assistant-chat")).to_have_count(1)
-    expect(turns(page).last).to_have_attribute("data-state", "complete", timeout=15_000)
+    expect(turns(page).last).to_have_attribute("data-state", "complete")
 
 
 def test_a_chat_that_was_taken_away_can_come_again_where_a_policy_may_be_made_once(
@@ -244,7 +244,7 @@ def test_answers_that_nobody_saw_are_counted_until_somebody_looks(page: Page, em
     embed()
     page.evaluate(TELL_ALL)
     page.evaluate("AssistantChat.send('hello'); AssistantChat.close()")
-    expect(page.locator("[data-test=badge]")).to_have_text("1", timeout=15_000)
+    expect(page.locator("[data-test=badge]")).to_have_text("1")
     expect(launcher(page)).to_have_accessible_name("Assistant chat, 1 unread")
     launcher(page).click()
     expect(page.locator("[data-test=badge]")).to_be_hidden()
@@ -347,7 +347,7 @@ def test_without_a_network_the_bar_says_so_and_stays_as_it_is(page: Page, embed:
     height = bar.bounding_box()["height"]  # type: ignore[index]
     page.context.set_offline(True)
     said = page.locator("[data-test=connection]")
-    expect(said).to_have_attribute("data-state", "offline", timeout=30_000)
+    expect(said).to_have_attribute("data-state", "offline")
     assert bar.bounding_box()["height"] == pytest.approx(height, abs=0.5)  # type: ignore[index]
     assert name.evaluate("e => e.scrollWidth <= e.clientWidth"), "the title is whole"
     assert said.evaluate("e => e.scrollWidth <= e.clientWidth")

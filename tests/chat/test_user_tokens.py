@@ -18,7 +18,9 @@ from tests.user_tokens import ABSENT, SECRET, encoded, signed, user_token_of
 OTHER = "another secret, just as long as it has to be"
 TOKENS = UserTokens([SECRET])
 NOW = int(time.time())
-PAYLOAD = encoded({"sub": "ada", "exp": NOW + 600})
+LATER = NOW + 86_400
+"""Longer than any run of the tests."""
+PAYLOAD = encoded({"sub": "ada", "exp": LATER})
 
 
 def reason(token: str, tokens: UserTokens = TOKENS) -> str:
@@ -52,7 +54,7 @@ def test_without_a_secret_no_token_is_accepted_and_the_setting_is_named() -> Non
 
 def test_a_changed_token_is_refused_wherever_it_was_changed() -> None:
     header, payload, signature = user_token_of("ada").split(".")
-    forged = encoded({"sub": "bob", "exp": NOW + 600})
+    forged = encoded({"sub": "bob", "exp": LATER})
     assert "another secret" in reason(f"{header}.{forged}.{signature}")
     assert "another secret" in reason(f"{header}.{payload}.{'b' if signature[0] == 'a' else 'a'}{signature[1:]}")
     assert "another secret" in reason(f"{header}.{payload}.")
@@ -87,7 +89,7 @@ def test_its_time_has_to_have_come_and_not_gone_give_or_take_a_few_seconds() -> 
 
 
 def test_a_time_in_milliseconds_would_never_end_and_is_refused() -> None:
-    assert "seconds" in reason(user_token_of("ada", exp=(NOW + 600) * 1000))
+    assert "seconds" in reason(user_token_of("ada", exp=LATER * 1000))
 
 
 @pytest.mark.parametrize("exp", ["soon", [], {}, math.inf, -math.inf, math.nan, "2026-11-21T12:00:00Z"], ids=repr)
@@ -97,7 +99,7 @@ def test_a_time_that_is_none_is_refused(exp: Any) -> None:
 
 @pytest.mark.parametrize("claims", [{"exp": ABSENT}, {"exp": None}, {"sub": ABSENT}, {"sub": None}])
 def test_sub_and_exp_have_to_be_there(claims: dict[str, Any]) -> None:
-    payload = {"sub": "ada", "exp": NOW + 600, **claims}
+    payload = {"sub": "ada", "exp": LATER, **claims}
     token = user_token_of(payload.pop("sub"), **payload)
     assert "sub and exp" in reason(token)
 
@@ -147,7 +149,7 @@ HEADER = st.dictionaries(st.sampled_from(["alg", "typ", "crit", "b64", "kid", "j
 
 @given(HEADER, CLAIMS)
 def test_whatever_the_secret_signed_either_names_a_user_or_is_refused(header: Any, claims: Any) -> None:
-    token = signed(f"{encoded({'alg': 'HS256', **header})}.{encoded({'sub': 'ada', 'exp': NOW + 600, **claims})}")
+    token = signed(f"{encoded({'alg': 'HS256', **header})}.{encoded({'sub': 'ada', 'exp': LATER, **claims})}")
     try:
         opened = TOKENS.open(token)
     except ChatError:

@@ -20,7 +20,7 @@ from tests.wire.openai_server import OpenAIServer
 pytestmark = pytest.mark.server
 
 AT_ONCE = 6
-TRIES = 3
+TRIES = 10
 """Two deltas that come at once make one piece, and then the last borders are not reached."""
 HABIT = Habit(messages=1, tabs=1, kinds=("few",), manners=("good",), stopping=0, transports=("websocket",))
 

@@ -22,7 +22,7 @@ def ask(url: str, method: str, path: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{url}{path}", data, {"Content-Type": "application/json"}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -69,7 +69,7 @@ class Node:
 
     def start(self) -> None:
         self._do("start", self._folder.name, "--port", str(self._port))
-        wait_until(self._is_up, "Elasticsearch answers", PATIENCE * 3)
+        wait_until(self._is_up, "Elasticsearch answers", PATIENCE * 6)
 
     def stop(self) -> None:
         self._do("stop", self._folder.name)
@@ -82,7 +82,7 @@ class Node:
         command = ["bash", self._tool, *arguments]
         # The quick compiler only: a test's node is started more often than it is used.
         environment = {**os.environ, "ES_JAVA_OPTS": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"}
-        subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL, env=environment)
+        subprocess.run(command, check=True, timeout=10 * PATIENCE, stdout=subprocess.DEVNULL, env=environment)
 
     def _is_up(self) -> bool:
         try:

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from tests.running_server import PATIENCE
+
 Weather = Literal["fine", "answer lost", "busy", "broken off"]
 DROPPED = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
@@ -117,7 +119,7 @@ class Visitor(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = serve
 
     def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=30)
+        connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=2 * PATIENCE)
         with contextlib.closing(connection):
             kept = {name: value for name, value in self.headers.items() if name.lower() not in DROPPED}
             connection.request(self.command, self.path, body, {**kept, "Accept-Encoding": "identity"})

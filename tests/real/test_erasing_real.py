@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.chat_client import ChatClient
+from tests.chat_client import ENDLESS, ChatClient
 from tests.real import elastic_parts
 from tests.running_server import PATIENCE, ROOT, RunningServer, wait_until
 from tests.server.test_erasing import ADMIN, SECRET, assert_forgotten, delete, files_with, wait_for_the_end
@@ -78,7 +78,7 @@ def test_a_user_is_erased_while_an_answer_runs_and_others_are_shipped(
         user, other = client.session["user_id"], bystander.session["user_id"]
         assert client.whole(client.say(SECRET))["state"] == "complete"
         wait_until(lambda: index.count("user.id", user) >= 2, "the first turn is in Elasticsearch")
-        turn_id = client.say(f"{SECRET} and more")
+        turn_id = client.say(f"{SECRET} {ENDLESS}")
         client.wait_for_pieces(turn_id, 2)
         kept = [bystander.say(f"question {number}") for number in range(3)]
         counted = delete(server, f"/api/users/{user}?dry_run=true")[1]

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from app.chat.identity import Identity, new_identity
+from app.chat.identity import new_identity
 from app.data_dir import DataDir
 from app.settings_elasticsearch import ElasticsearchSettings
 from app.transcripts.database import Database
@@ -35,7 +35,7 @@ from tests.chat_client import ChatClient
 from tests.conftest import need
 from tests.real.elasticsearch_node import Node, ask, everything, remove
 from tests.real.faulty_proxy import FaultyProxy, Weather
-from tests.running_server import ROOT, RunningServer, free_port, wait_until
+from tests.running_server import PATIENCE, ROOT, RunningServer, free_port, wait_until
 from tests.transcripts.talks import FINAL, SERVICE, say
 
 pytestmark = pytest.mark.real
@@ -73,6 +73,7 @@ class Campaign:
         self.outbox = Outbox(self.database, "writer", SERVICE)
         self.proxy = proxy
         self.chance = random.Random(seed)
+        self.forecast: list[Weather] = []
         self.talkers = [new_identity() for _ in range(CONVERSATIONS)]
         self.worker: subprocess.Popen[bytes] | None = None
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -107,7 +108,7 @@ class Campaign:
 
         self.proxy.written = kill
         yield
-        wait_until(done.is_set, f"a batch is under way{self.seen()}")
+        wait_until(done.is_set, f"a batch is under way{self.seen()}", 4 * PATIENCE)
         self.proxy.written = lambda: None
         self.killed += 1
 
@@ -117,10 +118,14 @@ class Campaign:
             self.worker.wait()
 
     def weather(self) -> Weather:
-        return self.chance.choices(["fine", "answer lost", "busy", "broken off"], (70, 18, 4, 8))[0]  # type: ignore[return-value]
+        """Of all kinds within 25 batches, whatever the dice say."""
+        if not self.forecast:
+            self.forecast = ["fine"] * 17 + ["answer lost"] * 5 + ["busy"] + ["broken off"] * 2
+            self.chance.shuffle(self.forecast)
+        return self.forecast.pop()
 
     def wait_for(self, most: int) -> None:
-        wait_until(lambda: self.outbox.depth().waiting <= most, f"at most {most} wait{self.seen()}")
+        wait_until(lambda: self.outbox.depth().waiting <= most, f"at most {most} wait{self.seen()}", 4 * PATIENCE)
 
     def seen(self) -> str:
         self.log.seek(0)
@@ -155,9 +160,9 @@ def node() -> Iterator[Node]:
     node.remove()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(30 * PATIENCE)
 def test_two_thousand_turns_are_there_exactly_once_after_everything_that_can_happen(node: Node, tmp_path: Path) -> None:
-    seed = random.randrange(10**6)
+    seed = int(os.environ.get("FAULTS_SEED", random.randrange(10**6)))
     print(f"seed {seed}")
     with FaultyProxy(node.url) as proxy:
         campaign = Campaign(tmp_path / "data", proxy, seed)
@@ -233,7 +238,7 @@ def test_everything_is_there_after_elasticsearch_was_absent_and_the_server_resta
         assert client.call("feedback", {"turn_id": turns[0], "rating": "up"})["ok"]
         token = client.token
     wait_until(lambda: _detail(server)["waiting"] == 5, "all of it waits")
-    assert _detail(server)["state"] == "unavailable"
+    wait_until(lambda: _detail(server)["state"] == "unavailable", "that it is absent is known")
     assert server.status("/readyz") == 200
     assert server.log.count("cannot be reached") == 1
     server.kill()
@@ -258,13 +263,16 @@ def test_everything_is_there_after_elasticsearch_was_absent_and_the_server_resta
 def test_an_orderly_end_ships_what_is_finished(
     start_server: Start, index: str, elasticsearch_settings: dict[str, str], how: signal.Signals
 ) -> None:
-    server = start_server(**elasticsearch_settings, ES_INDEX=index)
+    # In the second that it has by itself a busy Elasticsearch may not take it. The server is not killed before.
+    slow = {"TEST_SHIPPING": str(PATIENCE), "DRAIN_SECONDS": str(PATIENCE)}
+    application = "tests.server.other_times:app_instance"
+    server = start_server(application=application, **slow, **elasticsearch_settings, ES_INDEX=index)
     wait_until(lambda: ask(elasticsearch_settings["ES_URL"], "GET", f"/{index}").get(index), "the index is made")
     with ChatClient(server.url) as client:
         turn = client.ask("hello")["turn_id"]
     assert server.process is not None
     server.process.send_signal(how)
-    server.process.wait(20)
+    server.process.wait(2 * PATIENCE)
     there = everything(elasticsearch_settings["ES_URL"], index)
     assert [hit["_source"]["chat"]["turn"]["id"] for hit in there.values() if _action(hit) == "turn-ended"] == [turn]
 
@@ -279,35 +287,44 @@ def _detail(server: RunningServer) -> dict[str, Any]:
 def test_the_thousandth_turn_of_a_conversation_costs_what_the_first_one_did(
     proxy: FaultyProxy, index: str, tmp_path: Path
 ) -> None:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    journal, outbox, identity = SqlJournal(database, "me"), Outbox(database, "me", SERVICE), new_identity()
     elastic = Elastic(ElasticsearchSettings(es_url=proxy.url, es_index=index))
-    shipper = Shipper(outbox, elastic, Metrics(), set_up=elastic.set_up)
-    say(journal, identity, "first", at=1)
-    shipper.round()
-
-    def costs(first: int) -> tuple[float, float]:
-        """Median seconds and bytes of twenty turns that are shipped one by one."""
-        seconds, sent = [], len(proxy.bulk_bytes)
-        for number in range(first, first + 20):
-            _say(journal, identity, number)
-            begun = time.perf_counter()
-            shipper.round()
-            seconds.append(time.perf_counter() - begun)
-        return median(seconds), median(proxy.bulk_bytes[sent:])
-
-    early = costs(1)
-    for number in range(21, 981):
-        _say(journal, identity, number)
-    while outbox.depth().waiting:
-        shipper.round()
-    late = costs(981)
+    young, old = (Talk(tmp_path / f"{name}.sqlite3", elastic, proxy) for name in ("young", "old"))
+    for talk in (young, old):
+        talk.ship()
+    for _ in range(980):
+        old.say()
+    while old.outbox.depth().waiting:
+        old.shipper.round()
+    # In turns, so that a machine that is busy for a while is so for both.
+    costs = [(young.ship(), old.ship()) for _ in range(20)]
+    early, late = ([median(part) for part in zip(*each, strict=True)] for each in zip(*costs, strict=True))
     print(f"turns 2-21: {early[0] * 1000:.1f} ms, {early[1]} bytes; 982-1001: {late[0] * 1000:.1f} ms, {late[1]} bytes")
     assert late[1] <= early[1] + 20  # longer numbers
-    assert late[0] <= 1.5 * early[0] + 0.01  # of a busy machine
-    database.close()
+    assert late[0] <= 1.5 * early[0] + 0.01
+    for talk in (young, old):
+        talk.database.close()
 
 
-def _say(journal: SqlJournal, identity: Identity, number: int) -> None:
-    say(journal, identity, f"t{number}", at=10_000 + 1000 * number, answer="word " * 200)
+class Talk:
+    """A conversation alone in its journal, and what ships it."""
+
+    def __init__(self, path: Path, elastic: Elastic, proxy: FaultyProxy) -> None:
+        self.database = Database(path)
+        self.database.upgrade()
+        self.outbox = Outbox(self.database, "me", SERVICE)
+        self.shipper = Shipper(self.outbox, elastic, Metrics(), set_up=elastic.set_up)
+        self._journal = SqlJournal(self.database, "me")
+        self._identity = new_identity()
+        self._proxy = proxy
+        self._turns = 0
+
+    def say(self) -> None:
+        self._turns += 1
+        say(self._journal, self._identity, f"t{self._turns}", at=10_000 + 1000 * self._turns, answer="word " * 200)
+
+    def ship(self) -> tuple[float, int]:
+        """Seconds and bytes of one more turn that is shipped alone."""
+        self.say()
+        begun = time.perf_counter()
+        self.shipper.round()
+        return time.perf_counter() - begun, self._proxy.bulk_bytes[-1]

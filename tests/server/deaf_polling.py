@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Self
 
-from tests.running_server import RunningServer
+from tests.running_server import PATIENCE, RunningServer
 from tests.server.raw_client import request
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -50,7 +50,7 @@ def connect(server: RunningServer) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", server.port))
-    connection.settimeout(30)
+    connection.settimeout(PATIENCE)
     return connection
 
 

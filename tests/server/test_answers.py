@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.chat_client import ChatClient
+from tests.chat_client import ENDLESS, ChatClient
 from tests.running_server import RunningServer, wait_until
 
 pytestmark = pytest.mark.server
@@ -46,18 +46,20 @@ def test_a_repeated_message_is_one_turn_answered_once(shared_server: RunningServ
 
 
 def test_fifty_streams_run_side_by_side(start_server: Callable[..., RunningServer]) -> None:
-    server = start_server(DEMO_PACE="40")
+    server = start_server(DEMO_PACE="20")
     clients = [ChatClient(server.url) for _ in range(50)]
     try:
-        turns = [client.say("hello") for client in clients]
+        turns = [client.say(ENDLESS) for client in clients]
         wait_until(lambda: all(c.pieces(t) for c, t in zip(clients, turns, strict=True)), "all 50 have begun")
-        running = [not c.all("turn_finished", t) for c, t in zip(clients, turns, strict=True)]
+        seen = [len(c.pieces(t)) for c, t in zip(clients, turns, strict=True)]
+        for client, turn, count in zip(clients, turns, seen, strict=True):
+            client.wait_for_pieces(turn, count + 3)
+        assert not any(client.all("turn_finished") for client in clients)
         for client, turn in zip(clients, turns, strict=True):
-            client.whole(turn)
+            client.stop(turn)
     finally:
         for client in clients:
             client.close()
-    assert all(running), "some answers ended before the last one began: they did not run at the same time"
 
 
 def test_two_tabs_of_a_conversation_see_the_same(shared_server: RunningServer) -> None:

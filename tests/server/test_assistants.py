@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chat_client import ChatClient, assert_three_turns
-from tests.running_server import RunningServer, wait_until
+from tests.running_server import PATIENCE, SOON, RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 
 pytestmark = pytest.mark.server
@@ -68,7 +68,8 @@ def test_what_the_other_side_named_is_on_the_turns_record(
 
 
 def test_a_hundred_turns_at_once_run_side_by_side(start_server: Start, upstream: OpenAIServer) -> None:
-    upstream.delay = 0.1
+    # An answer takes 16 seconds: so long all hundred may take to begin.
+    upstream.delay = 0.4
     server = start(start_server, upstream, "responses")
     clients = [ChatClient(server.url) for _ in range(100)]
     try:
@@ -89,7 +90,7 @@ def test_after_a_stop_among_function_calls_the_conversation_goes_on(
     server = start(start_server, upstream, kind)
     with ChatClient(server.url) as client:
         client.ask("alpha")
-        turn_id = client.say("[[tool=9]] [[delay=0.3]] beta")
+        turn_id = client.say("[[tool=9]] [[delay=3]] beta")
         wait_until(
             lambda: any(s["state"] == "tool" for s in client.all("turn_status", turn_id)), "a function is called"
         )
@@ -100,17 +101,17 @@ def test_after_a_stop_among_function_calls_the_conversation_goes_on(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stop_reaches_the_other_side_within_a_second_though_it_is_silent(
+def test_a_stop_reaches_the_other_side_at_once_though_it_is_silent(
     start_server: Start, upstream: OpenAIServer, kind: str
 ) -> None:
     server = start(start_server, upstream, kind)
     with ChatClient(server.url) as client:
-        turn_id = client.say("[[stall=30]] hello")
+        turn_id = client.say("[[stall=600]] hello")
         client.wait_for_pieces(turn_id)
         begun = time.monotonic()
         assert client.call("stop", {})["state"] == "stopped"
-        wait_until(lambda: upstream.client_closed or _cancelled(upstream), "the other side noticed", patience=1)
-        assert time.monotonic() - begun < 1
+        wait_until(lambda: upstream.client_closed or _cancelled(upstream), "the other side noticed")
+        assert time.monotonic() - begun < SOON
         assert client.whole(turn_id)["state"] == "stopped"
         assert client.whole(client.say("and now?"))["state"] == "complete"
 
@@ -118,11 +119,11 @@ def test_a_stop_reaches_the_other_side_within_a_second_though_it_is_silent(
 def test_a_stop_before_the_first_byte_closes_the_connection(start_server: Start, upstream: OpenAIServer) -> None:
     server = start(start_server, upstream, "responses")
     with ChatClient(server.url) as client:
-        client.say("[[stall_headers=30]] hello")
+        client.say("[[stall_headers=600]] hello")
         wait_until(lambda: upstream.requests, "the other side was asked")
         assert client.call("stop", {})["state"] == "stopped"
         assert client.ask("and now?")["state"] == "complete"
-        wait_until(lambda: upstream.requests[0].client_closed, "the other side noticed", patience=1)
+        wait_until(lambda: upstream.requests[0].client_closed, "the other side noticed")
 
 
 def test_a_visitor_is_told_while_it_is_tried_again(start_server: Start, upstream: OpenAIServer) -> None:
@@ -169,7 +170,7 @@ def _cancelled(upstream: OpenAIServer) -> bool:
 
 
 def _write_turns(path: Path, count: int) -> None:
-    with sqlite3.connect(path, timeout=10) as journal:
+    with sqlite3.connect(path, timeout=PATIENCE) as journal:
         journal.execute(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)

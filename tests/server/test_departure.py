@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat_client import ChatClient
-from tests.running_server import PATIENCE, RunningServer, free_port, wait_until
+from tests.chat_client import ENDLESS, ChatClient
+from tests.running_server import PATIENCE, SOON, RunningServer, free_port, is_gone, wait_until
 from tests.server.raw_client import TRANSPORTS
 
 pytestmark = pytest.mark.server
@@ -37,7 +37,7 @@ def seconds_to_exit(server: RunningServer) -> float:
 def refuses(server: RunningServer) -> bool:
     """Whether nobody listens on the server's port."""
     try:
-        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -45,7 +45,7 @@ def refuses(server: RunningServer) -> bool:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_idle_connections_do_not_hold_the_server_up(start_server: Start, transport: str) -> None:
-    server = start_server()
+    server = start_server(DRAIN_SECONDS="600")
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(TRANSPORTS[transport](server.url)) for _ in range(20)]
         # An HTTP connection that is only kept alive, and one that never asked for anything.
@@ -53,15 +53,16 @@ def test_idle_connections_do_not_hold_the_server_up(start_server: Start, transpo
         kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         kept.recv(1000)
         stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
-        assert seconds_to_exit(server) < 2
+        assert seconds_to_exit(server) < SOON
         wait_until(lambda: all(client.closed for client in clients), "every client is let go")
     assert "Traceback" not in server.log
 
 
 def test_a_running_answer_ends_by_itself_and_nothing_new_is_taken(start_server: Start) -> None:
-    server = start_server(DEMO_PACE="40")
+    server = start_server(DEMO_PACE="40", DRAIN_SECONDS="600")
     idle, client = ChatClient(server.url), ChatClient(server.url)
-    turn_id, waiting = client.say("What is this?"), client.say("hello", client_id="waits")
+    # Fifteen seconds: what is asked while it runs has so long.
+    turn_id, waiting = client.say("count to 600"), client.say("hello", client_id="waits")
     client.wait_for_pieces(turn_id, 2)
     tell(server, signal.SIGTERM)
     wait_until(lambda: idle.all("disconnect"), "a client that waits for nothing is let go at once")
@@ -81,9 +82,9 @@ def test_a_running_answer_ends_by_itself_and_nothing_new_is_taken(start_server: 
 def test_what_is_not_done_in_time_is_interrupted_and_its_clients_are_told(start_server: Start) -> None:
     server = start_server(DEMO_PACE="10", DRAIN_SECONDS="1")
     client = ChatClient(server.url)
-    turn_id, waiting = client.say("What is this?"), client.say("and then?")
+    turn_id, waiting = client.say(ENDLESS), client.say("and then?")
     client.wait_for_pieces(turn_id)
-    assert 1 <= seconds_to_exit(server) < 3
+    assert 1 <= seconds_to_exit(server) < SOON
     assert client.whole(turn_id)["state"] == client.finished(waiting)["state"] == "interrupted"
     assert client.finished(turn_id)["text"]
     token = client.token
@@ -96,9 +97,10 @@ def test_what_is_not_done_in_time_is_interrupted_and_its_clients_are_told(start_
 @pytest.fixture
 def reloaded(start_server: Start) -> Iterator[tuple[RunningServer, ChatClient, str]]:
     """A server that was told to load itself anew in the middle of an answer: (it, the client, the turn)."""
-    server = start_server(DEMO_PACE="20")
+    server = start_server(DEMO_PACE="20", DRAIN_SECONDS="600")
     client = ChatClient(server.url)
-    turn_id = client.say("What is this?")
+    # Fifteen seconds: before that the new worker has to serve.
+    turn_id = client.say("count to 300")
     client.wait_for_pieces(turn_id, 2)
     old = server.worker_pid()
     tell(server, signal.SIGHUP)
@@ -165,6 +167,7 @@ def test_a_reload_keeps_both_ports_and_takes_the_settings_of_now(tmp_path: Path)
         settings.write_text(right.replace("100", "200"))
         tell(server, signal.SIGHUP)
         wait_until(lambda: server.worker_pid() != first and server.log.count("Chat page") == 4, "a new worker serves")
+        wait_until(lambda: is_gone(first), "and the old one does not any more")
         for port in (server.port, fe_port):
             with ChatClient(f"http://127.0.0.1:{port}") as client:
                 assert client.session["limits"]["max_text"] == 200
@@ -176,7 +179,7 @@ def test_turns_of_a_neighbour_that_dies_end_without_a_start(start_server: Start)
     server = start_server(DEMO_PACE="10")
     neighbour = start_server()
     client = ChatClient(server.url)
-    turn_id = client.say("What is this?")
+    turn_id = client.say(ENDLESS)
     client.wait_for_pieces(turn_id, 12)
     token = client.token
     server.kill()

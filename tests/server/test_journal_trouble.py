@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chat_client import ChatClient
-from tests.running_server import RunningServer, wait_until
+from tests.chat_client import ENDLESS, ChatClient
+from tests.running_server import PATIENCE, RunningServer, wait_until
+from tests.server.test_kills import kept
 
 pytestmark = pytest.mark.server
 
@@ -31,7 +32,7 @@ def full(server: RunningServer, _journal: Path) -> Iterator[None]:
 @contextmanager
 def locked(_server: RunningServer, journal: Path) -> Iterator[None]:
     """Another program sits in a write transaction."""
-    other = sqlite3.connect(journal, isolation_level=None)
+    other = sqlite3.connect(journal, timeout=PATIENCE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     yield
     other.execute("ROLLBACK")
@@ -65,8 +66,8 @@ def test_messages_are_refused_answers_go_on_and_all_that_was_acknowledged_is_kep
         assert again["duplicate"] is False
         client.wait_for_pieces(again["turn_id"])
         wait_until(lambda: server.status("/readyz") == 200, "it is ready again")
-    with sqlite3.connect(journal) as kept:
-        states = kept.execute("SELECT state FROM turns ORDER BY turn_index").fetchall()
+    with sqlite3.connect(journal) as reading:
+        states = reading.execute("SELECT state FROM turns ORDER BY turn_index").fetchall()
     assert states == [("stopped",), ("stopped",), ("running",)]
     assert "Traceback" not in server.log
 
@@ -74,12 +75,12 @@ def test_messages_are_refused_answers_go_on_and_all_that_was_acknowledged_is_kep
 def test_a_server_in_trouble_still_ends_in_time(start_server: Start, tmp_path: Path) -> None:
     server = start_server(DEMO_PACE="20", DRAIN_SECONDS="0")
     client = ChatClient(server.url)
-    turn_id = client.say("What is this?")
-    client.wait_for_pieces(turn_id, 25)
+    turn_id = client.say(ENDLESS)
+    wait_until(lambda: kept(tmp_path / "data", turn_id, "answer"), "some of the text is kept")
     assert server.process is not None
     with locked(server, tmp_path / "data" / "journal.sqlite3"):
         server.process.terminate()
-        assert server.process.wait(20) == 0
+        assert server.process.wait(PATIENCE) == 0
     token = client.token
     server = start_server()
     with ChatClient(server.url, auth={"token": token}) as again:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chat_client import ChatClient
-from tests.running_server import RunningServer, wait_until
+from tests.running_server import SOON, RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 
 pytestmark = pytest.mark.server
@@ -55,9 +55,9 @@ def test_a_corrected_text_is_said_to_be_one(server: RunningServer, upstream: Ope
 
 
 @pytest.mark.parametrize(
-    "scenario", [Scenario(stall_headers=30), Scenario(stall=30, after=2)], ids=["before its headers", "in the middle"]
+    "scenario", [Scenario(stall_headers=600), Scenario(stall=600, after=2)], ids=["before its headers", "in the middle"]
 )
-def test_a_stop_takes_less_than_a_second_though_the_model_is_silent(
+def test_a_stop_is_done_at_once_though_the_model_is_silent(
     server: RunningServer, upstream: OpenAIServer, scenario: Scenario
 ) -> None:
     upstream.next(scenario)
@@ -67,12 +67,12 @@ def test_a_stop_takes_less_than_a_second_though_the_model_is_silent(
         begun = time.monotonic()
         assert client.call("stop", {}) == {"ok": True, "state": "stopped"}
         assert client.whole(turn_id)["state"] == "stopped"
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < SOON
         assert client.ask("and now?")["state"] == "complete"
 
 
 def test_a_silent_model_disturbs_no_other_answer(server: RunningServer, upstream: OpenAIServer) -> None:
-    upstream.next(Scenario(stall=30, after=1))
+    upstream.next(Scenario(stall=600, after=1))
     with ChatClient(server.url) as stalled, ChatClient(server.url) as other:
         turn_id = stalled.say("hello")
         stalled.wait_for_pieces(turn_id)
@@ -81,9 +81,9 @@ def test_a_silent_model_disturbs_no_other_answer(server: RunningServer, upstream
 
 
 def test_an_answer_past_its_deadline_fails_with_that_code(start_server: Start, upstream: OpenAIServer) -> None:
-    upstream.next(Scenario(stall=30, after=2))
+    upstream.next(Scenario(stall=600, after=2))
     server = start_server(CHAT_MODEL="m", OPENAI_API_KEY="sk-x", OPENAI_BASE_URL=upstream.base_url, TURN_DEADLINE="1")
     with ChatClient(server.url) as client:
         finished = client.whole(client.say("hello"))
     assert (finished["state"], finished["error"]["code"]) == ("failed", "deadline_exceeded")
-    upstream.wait_until(lambda: upstream.client_closed, seconds=5)
+    upstream.wait_until(lambda: upstream.client_closed)

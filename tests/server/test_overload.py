@@ -14,7 +14,7 @@ import pytest
 import websocket
 
 from tests.chat_client import ChatClient
-from tests.running_server import RunningServer, wait_until
+from tests.running_server import PATIENCE, RunningServer, wait_until
 from tests.server.deaf_polling import DeafPolling
 from tests.server.raw_client import RawWebsocket, request
 
@@ -42,7 +42,7 @@ def metric(server: RunningServer, name: str) -> float:
 def connect(server: RunningServer, token: str | None = None) -> websocket.WebSocket:
     """A connection that stands in the chat, and that nobody reads from."""
     address = f"{server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket"
-    connection = websocket.create_connection(address, timeout=30)
+    connection = websocket.create_connection(address, timeout=PATIENCE)
     connection.recv()
     connection.send("40/chat," + json.dumps({"protocol": 1, "token": token}))
     return connection
@@ -144,7 +144,8 @@ def test_one_client_too_many_is_refused_at_once_and_served_when_there_is_room(
 def test_two_thousand_idle_clients_are_served(start_server: Start) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 6000)), hard))
-    server = start_server(ADMIN_TOKEN=TOKEN)
+    # They answer no pings: a slow machine would have lost the first before the last has come.
+    server = start_server(application="tests.server.other_times:app_instance", TEST_PING="600", ADMIN_TOKEN=TOKEN)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(20) as pool:
         before = memory(server)
         clients = list(pool.map(lambda _: connect(server), range(2000)))

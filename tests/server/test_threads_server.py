@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chat_client import ChatClient, assert_three_turns
-from tests.running_server import RunningServer, wait_until
+from tests.running_server import SOON, RunningServer, wait_until
 from tests.wire.openai_server import OpenAIServer, Scenario
 from tests.wire.thread import Thread, text_of
 
@@ -60,8 +60,8 @@ def test_a_cited_file_is_a_numbered_source(start: Start, upstream: OpenAIServer)
     assert citation["file_id"].startswith("file-")
 
 
-@pytest.mark.parametrize("delay", [30.0, 0.02], ids=["before its first text", "in the middle"])
-def test_a_stop_cancels_the_run_within_a_second_and_the_conversation_goes_on(
+@pytest.mark.parametrize("delay", [600.0, 0.1], ids=["before its first text", "in the middle"])
+def test_a_stop_cancels_the_run_at_once_and_the_conversation_goes_on(
     start: Start, upstream: OpenAIServer, delay: float
 ) -> None:
     server = start()
@@ -74,8 +74,8 @@ def test_a_stop_cancels_the_run_within_a_second_and_the_conversation_goes_on(
         begun = time.monotonic()
         assert client.call("stop", {}) == {"ok": True, "state": "stopped"}
         assert client.whole(turn_id)["state"] == "stopped"
-        wait_until(lambda: states(upstream) == ["cancelled"], "the run is cancelled", patience=1)
-        assert time.monotonic() - begun < 1
+        wait_until(lambda: states(upstream) == ["cancelled"], "the run is cancelled")
+        assert time.monotonic() - begun < SOON
         assert client.whole(client.say("and now?"))["state"] == "complete"
     assert users(upstream) == ["hello", "and now?"]
     assert "Traceback" not in server.log
@@ -83,7 +83,7 @@ def test_a_stop_cancels_the_run_within_a_second_and_the_conversation_goes_on(
 
 def test_a_stop_while_the_run_is_being_made_leaves_the_thread_free(start: Start, upstream: OpenAIServer) -> None:
     server = start()
-    upstream.next(Scenario(stall_headers=30))
+    upstream.next(Scenario(stall_headers=600))
     with ChatClient(server.url) as client:
         turn_id = client.say("hello")
         wait_until(lambda: upstream.asked("/runs", method="POST"), "the run is asked for")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chat_client import ChatClient, assert_whole
+from tests.chat_client import ENDLESS, ChatClient, assert_whole
 from tests.running_server import RunningServer, wait_until
 
 pytestmark = pytest.mark.server
@@ -17,12 +17,9 @@ Start = Callable[..., RunningServer]
 def test_a_stop_ends_the_answer_and_keeps_what_was_said(start_server: Start) -> None:
     server = start_server(DEMO_PACE="20")
     with ChatClient(server.url) as client:
-        turn_id = client.say("What is this?")
+        turn_id = client.say(ENDLESS)
         client.wait_for_pieces(turn_id, 3)
-        assert client.call("stop", {"turn_id": turn_id}) == {"ok": True, "state": "stopped"}
-        finished = client.whole(turn_id)
-        assert finished["state"] == "stopped"
-        assert finished["text"]
+        assert client.stop(turn_id)["text"]
         assert client.call("stop", {"turn_id": turn_id}) == {"ok": True, "state": "stopped"}
         assert client.call("stop", {}) == {"ok": True, "state": "stopped"}
 
@@ -30,14 +27,15 @@ def test_a_stop_ends_the_answer_and_keeps_what_was_said(start_server: Start) -> 
 def test_turns_of_a_conversation_wait_for_each_other_and_too_many_are_busy(start_server: Start) -> None:
     server = start_server(DEMO_PACE="30", TURN_QUEUE="2")
     with ChatClient(server.url) as client:
-        first, second, third = (client.say("hello") for _ in range(3))
+        first, second, third = (client.say(text) for text in (ENDLESS, "hello", "hello"))
         assert [status["state"] for status in client.all("turn_status", second)] == ["queued"]
         refused = client.call("user_message", {"text": "hello", "client_id": "one-too-many"})
         assert refused["error"]["code"] == "busy"
         assert refused["error"]["retry_after"] > 0
         assert client.call("stop", {"turn_id": third})["state"] == "stopped"
         assert client.call("user_message", {"text": "hello", "client_id": "one-too-many"})["ok"]
-        assert client.whole(first)["state"] == client.whole(second)["state"] == "complete"
+        client.stop(first)
+        assert client.whole(second)["state"] == "complete"
         assert client.finished(third)["state"] == "stopped"
         assert client.pieces(third) == []
 
@@ -46,10 +44,11 @@ def test_a_worker_with_all_hands_full_lets_turns_wait_and_then_says_busy(start_s
     server = start_server(DEMO_PACE="30", MAX_RUNNING_TURNS="1", MAX_WAITING_TURNS="1")
     clients = [ChatClient(server.url) for _ in range(3)]
     try:
-        first, second = clients[0].say("hello"), clients[1].say("hello")
+        first, second = clients[0].say(ENDLESS), clients[1].say("hello")
         refused = clients[2].call("user_message", {"text": "hello"})
         assert refused["error"]["code"] == "busy"
-        assert clients[0].whole(first)["state"] == clients[1].whole(second)["state"] == "complete"
+        clients[0].stop(first)
+        assert clients[1].whole(second)["state"] == "complete"
         assert clients[2].ask("hello")["state"] == "complete"
     finally:
         for client in clients:
@@ -59,7 +58,7 @@ def test_a_worker_with_all_hands_full_lets_turns_wait_and_then_says_busy(start_s
 def test_a_reload_in_mid_answer_gets_the_text_so_far_and_then_the_rest(start_server: Start) -> None:
     server = start_server(DEMO_PACE="40")
     with ChatClient(server.url) as client:
-        turn_id = client.say("What is this?")
+        turn_id = client.say(ENDLESS)
         client.wait_for_pieces(turn_id, 5)
         token = client.token
     with ChatClient(server.url, auth={"token": token}) as again:
@@ -67,7 +66,9 @@ def test_a_reload_in_mid_answer_gets_the_text_so_far_and_then_the_rest(start_ser
         assert running["turn_id"] == turn_id
         assert running["seq"] >= 4
         (turn,) = again.session["turns"]
-        assert (turn["text"], turn["answer"], turn["state"]) == ("What is this?", "", "running")
+        assert (turn["text"], turn["answer"], turn["state"]) == (ENDLESS, "", "running")
+        again.wait_for_pieces(turn_id, 5)
+        assert again.call("stop", {})["state"] == "stopped"
         finished = again.finished(turn_id)
         later = [piece for piece in again.pieces(turn_id) if piece["seq"] > running["seq"]]
         assert [piece["seq"] for piece in later] == list(range(running["seq"] + 1, finished["seq"] + 1))
@@ -77,7 +78,7 @@ def test_a_reload_in_mid_answer_gets_the_text_so_far_and_then_the_rest(start_ser
 def test_a_cut_connection_gets_exactly_the_pieces_it_lacks(start_server: Start) -> None:
     server = start_server(DEMO_PACE="40")
     with ChatClient(server.url) as client:
-        turn_id = client.say("What is this?")
+        turn_id = client.say(ENDLESS)
         client.wait_for_pieces(turn_id, 3)
         token = client.token
         client.close()
@@ -86,6 +87,8 @@ def test_a_cut_connection_gets_exactly_the_pieces_it_lacks(start_server: Start) 
     with ChatClient(server.url, auth={"token": token, "after": after}) as again:
         resumed = again.session["resumed"]
         assert resumed["ok"]
+        again.wait_for_pieces(turn_id, 5)
+        assert again.call("stop", {})["state"] == "stopped"
         finished = again.finished(turn_id)
         have = {piece["seq"]: piece for piece in [*seen, *resumed["pieces"], *again.pieces(turn_id)]}
         assert_whole([have[seq] for seq in sorted(have)], finished)
@@ -134,12 +137,14 @@ def test_a_new_conversation_begins_empty_and_the_old_one_goes_on(start_server: S
     server = start_server(DEMO_PACE="40")
     with ChatClient(server.url) as client:
         old = client.session
-        turn_id = client.say("hello")
+        turn_id = client.say(ENDLESS)
         fresh = client.call("new_conversation", {})["session"]
         assert fresh["conversation_uuid"] != old["conversation_uuid"]
         assert (fresh["user_id"], fresh["turns"], fresh["running"]) == (old["user_id"], [], None)
         with ChatClient(server.url, auth={"token": old["token"]}) as other_tab:
-            assert other_tab.finished(turn_id)["state"] == "complete"
+            other_tab.wait_for_pieces(turn_id, 5)
+            assert other_tab.call("stop", {})["state"] == "stopped"
+            assert other_tab.finished(turn_id)["text"]
         assert client.call("resume", {"turn_id": turn_id, "after_seq": -1})["error"]["code"] == "unknown_turn"
         assert client.ask("hello")["state"] == "complete"
         assert client.all("turn_finished", turn_id) == []

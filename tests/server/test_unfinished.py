@@ -8,14 +8,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import websocket
 
 from tests.chat_client import ChatClient
-from tests.running_server import COMMAND, PATIENCE, RunningServer, free_port, wait_until
+from tests.running_server import PATIENCE, RunningServer, wait_until
 from tests.server.deaf_polling import POLLING, DeafPolling, hung_post
 from tests.server.raw_client import RawPolling, request
 from ws.admission import OTHER_REQUESTS
@@ -25,23 +25,18 @@ from ws.transfers import BODY_PATIENCE
 pytestmark = pytest.mark.server
 
 Start = Callable[..., RunningServer]
+ESTABLISHED, CLOSE_WAIT = "01", "08"
 
 
 @pytest.fixture
-def start_impatient(tmp_path: Path) -> Iterator[Start]:
-    """Start a server whose patience is one second."""
-    with contextlib.ExitStack() as stack:
+def start_impatient(start_server: Start) -> Start:
+    """Start a server whose patience is one second, if nothing else is said."""
 
-        def start(**environment: str) -> RunningServer:
-            port = free_port()
-            arguments = (*COMMAND[:-1], "tests.server.impatient:app_instance", "-b", f"127.0.0.1:{port}")
-            settings = {"DATA_DIR": str(tmp_path / "data"), "DEMO_PACE": "0", **environment}
-            server = RunningServer(settings, arguments=arguments, port=port)
-            stack.callback(server.stop)
-            server.start()
-            return server
+    def start(**environment: str) -> RunningServer:
+        application = "tests.server.other_times:app_instance"
+        return start_server(application=application, **{"TEST_TRANSFER": "1", **environment})
 
-        yield start
+    return start
 
 
 def descriptors(server: RunningServer) -> int:
@@ -49,15 +44,15 @@ def descriptors(server: RunningServer) -> int:
 
 
 def settled_descriptors(server: RunningServer) -> int:
-    """The same when connections that have ended are closed: it has not changed for half a second."""
-    counts: list[int] = []
+    """The same when connections that have ended are closed."""
+    wait_until(lambda: connections(server) == 0, "connections that have ended are closed")
+    return descriptors(server)
 
-    def is_still() -> bool:
-        counts.append(descriptors(server))
-        return len(counts) > 50 and len(set(counts[-50:])) == 1
 
-    wait_until(is_still, "connections that have ended are closed")
-    return counts[-1]
+def connections(server: RunningServer) -> int:
+    """How many the server still has, by the kernel's word: those that it has not closed, or not even accepted."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(f":{server.port:04X}") and line[3] in (ESTABLISHED, CLOSE_WAIT) for line in lines)
 
 
 def converse(server: RunningServer) -> str:
@@ -109,14 +104,15 @@ def test_bodies_that_never_come_hold_up_nobody(start_server: Start) -> None:
         paths = ["/metrics", POLLING, *(f"{POLLING}&sid=x{number}" for number in range(OTHER_REQUESTS + 10))]
         for hung in [stack.enter_context(hung_post(server, path)) for path in paths]:
             # At once, not after the time that a session's body has.
-            hung.settimeout(BODY_PATIENCE / 2)
+            hung.settimeout(BODY_PATIENCE * 0.9)
             assert b" 40" in hung.recv(100)
         assert server.status("/healthz") == 200
         assert known.call('["user_message",{"text":"hello"}]')["ok"]
 
 
 def test_a_session_has_a_few_bodies_under_way_and_each_for_a_time(start_impatient: Start) -> None:
-    server = start_impatient()
+    # So long they are there to be seen.
+    server = start_impatient(TEST_TRANSFER="6")
     session = DeafPolling(server)
     before = settled_descriptors(server)
     with contextlib.ExitStack() as stack:
@@ -192,15 +188,15 @@ class Throttled:
 
 
 def test_a_slow_reader_is_not_taken_for_one_that_is_gone(start_impatient: Start) -> None:
-    server = start_impatient(DEMO_ANSWER="long", TEST_PING="1")
+    server = start_impatient(DEMO_ANSWER="long", TEST_PING="4", TEST_TRANSFER="4")
     token = converse(server)
-    slow = Throttled(server, token, rate=80_000)
+    slow = Throttled(server, token, rate=40_000)
     try:
         for _ in range(2):
             slow.send('42/chat,1["history",{"limit":50}]')
-        # Some 500 kB in 6 s: no ping gets through for longer than an interval and a timeout together.
-        deadline = time.monotonic() + PATIENCE
-        while slow.pings < 4 and time.monotonic() < deadline:
+        # Some 500 kB in 12 s: no ping gets through for longer than an interval and a timeout together.
+        deadline = time.monotonic() + 2 * PATIENCE
+        while slow.pings < 2 and time.monotonic() < deadline:
             assert slow.read(), f"the server ended it after {slow.packets}"
         assert sum(packet.startswith(b"43/chat,1") for packet in slow.packets) == 2
     finally:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.chat_client import ChatClient
+from tests.chat_client import ENDLESS, ChatClient
 from tests.running_server import RunningServer, wait_until
 from tests.server.raw_client import RawWebsocket
 from tests.server.test_erasing import delete
@@ -93,7 +93,7 @@ def test_a_conversation_goes_on_on_another_device(server: RunningServer) -> None
 def test_two_devices_in_one_conversation_are_in_step(start_server: Start) -> None:
     server = start_server(USER_TOKEN_SECRET=SECRET, DEMO_PACE="20")
     with signed_in(server, ADA) as laptop:
-        first = laptop.say("What is this?")
+        first = laptop.say(ENDLESS)
         laptop.wait_for_pieces(first, 2)
         chosen = laptop.session["conversation_uuid"]
         after = {"turn_id": first, "seq": -1}

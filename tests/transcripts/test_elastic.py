@@ -27,6 +27,7 @@ from app.transcripts.elastic import (
     Outcome,
 )
 from app.transcripts.records import Document, Service, turn_document
+from tests.running_server import PATIENCE, closed_port, wait_until
 from tests.transcripts.elastic_stand_in import (
     Answer,
     Request,
@@ -166,7 +167,7 @@ def test_how_long_to_wait_is_taken_over(given: str, seconds: float | None) -> No
     [
         ("http://localhost:{closed}", "nothing listens there (connection refused)"),
         ("http://nowhere.invalid:9200", "its host name is not known"),
-        ("http://localhost:{mute}", "no answer within 0.2 seconds"),
+        ("http://localhost:{mute}", "no answer within 1.5 seconds"),
         (
             "http://localhost:{hung_up}",
             "it closed the connection without an answer; if it speaks TLS, write https into ES_URL",
@@ -174,11 +175,12 @@ def test_how_long_to_wait_is_taken_over(given: str, seconds: float | None) -> No
     ],
 )
 def test_why_it_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch, url: str, why: str) -> None:
-    monkeypatch.setattr(elastic_client, "SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as mute, socket.create_server(("127.0.0.1", 0)) as hung_up:
+    monkeypatch.setattr(elastic_client, "SECONDS", 1.5 if "mute" in url else PATIENCE)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute, socket.create_server(("127.0.0.1", 0)) as hung_up,
+        closed_port() as closed,
+    ):  # fmt: skip
         threading.Thread(target=hang_up, args=(hung_up,), daemon=True).start()
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            closed = server.getsockname()[1]
         ports = {"mute": mute.getsockname()[1], "hung_up": hung_up.getsockname()[1], "closed": closed}
         address = url.format(**ports)
         raised = fault(Elastic(ElasticsearchSettings(es_url=address)).check)
@@ -434,10 +436,11 @@ def test_a_key_file_that_has_something_else_is_named(tmp_path: Path) -> None:
 
 def test_a_call_does_not_wait_for_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elastic_client, "PATIENCE", 0.2)
+    monkeypatch.setattr(elastic_client, "SECONDS", 2 * PATIENCE)
     go_on = threading.Event()
 
     def slow(request: Request) -> Answer:
-        go_on.wait(30)
+        go_on.wait(PATIENCE)
         return healthy(stored)(request)
 
     with StandIn(slow) as server:
@@ -445,6 +448,7 @@ def test_a_call_does_not_wait_for_a_connection_for_ever(monkeypatch: pytest.Monk
         waiting = [threading.Thread(target=elastic.check) for _ in range(elastic_client.CONNECTIONS)]
         for thread in waiting:
             thread.start()
+        wait_until(lambda: len(server.requests) == elastic_client.CONNECTIONS, "all connections are busy")
         raised = fault(elastic.check)
         go_on.set()
         for thread in waiting:

@@ -14,6 +14,7 @@ from app.errors import AssistantError, ChatError, ChatServerError, Code
 from app.transcripts.outbox import Outbox
 from app.transcripts.records import Service
 from app.transcripts.tombstones import Step, Tombstone, sent_again
+from tests.running_server import PATIENCE
 from tests.transcripts.forgotten import DAY, EVERYWHERE, UNREACHABLE, Crash, Fuse, World
 
 USER = "b5751001-7822-4374-9cb8-502a2dbef150"
@@ -408,7 +409,7 @@ def test_an_operator_is_told_what_went_and_what_is_waited_for(world: World) -> N
     assert "server" in told["waits_for"]
     ending = threading.Timer(0.05, world.work)
     ending.start()
-    again = eraser.erase("user", identity.user_id, False, patience=20)
+    again = eraser.erase("user", identity.user_id, False, patience=PATIENCE)
     ending.join()
     assert (again["done"], again["erasure"]) == (True, told["erasure"])
     with pytest.raises(ValueError, match="not the id"):

@@ -18,6 +18,7 @@ from app.transcripts.database import Database
 from app.transcripts.reading import Found, Reading
 from app.transcripts.tables import conversations, feedback, turns
 from app.transcripts.whole_rows import Rating, Written, put_in
+from tests.running_server import PATIENCE
 
 CALM = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 WORDS = ("blue", "Lamp", "100%", "a_b", "ПРИВЕТ", "привет", "!x", "it's")
@@ -34,6 +35,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def reading(database: Database) -> Reading:
     return Reading(database)
+
+
+@pytest.fixture(autouse=True)
+def _in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search comes to its end, also on a machine that stands still for a while."""
+    monkeypatch.setattr(module, "PATIENCE", PATIENCE)
 
 
 def turn(conversation: str, index: int, at: int, text: str = "question", **more: Any) -> Turn:

@@ -33,7 +33,7 @@ from app.transcripts.outbox import LEASE, Outbox
 from app.transcripts.records import turn_document
 from app.transcripts.shipper import TIDY_EVERY, Shipper
 from app.transcripts.tombstones import Step, Tombstones
-from tests.running_server import wait_until
+from tests.running_server import PATIENCE, wait_until
 from tests.transcripts.fake_elastic import FakeElastic, Outcome
 from tests.transcripts.talks import SERVICE, say, talk
 
@@ -443,8 +443,8 @@ def test_it_ships_when_it_is_woken_and_what_is_left_at_the_end(tmp_path: Path) -
     wait_until(lambda: bench.outbox.depth().waiting == 0, "what is finished is shipped")
     talk(bench.journal)
     assert shipper.busy
-    shipper.finish(10)
-    thread.join(10)
+    shipper.finish(PATIENCE)
+    thread.join(PATIENCE)
     assert not shipper.busy
     assert bench.elastic.kept.keys() == bench.expected()
     assert Outbox(bench.database, "next", SERVICE).take_lease(0)

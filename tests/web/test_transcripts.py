@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from app.chat.turns import Turn, TurnError, TurnState
 from app.errors import JournalError
+from app.transcripts import reading
 from app.transcripts.database import Database
 from app.transcripts.figures import Figures
 from app.transcripts.reading import Reading
@@ -27,6 +28,7 @@ from app.web.routes import add_routes
 from app.web.sign_in import Attempts
 from app.web.transcripts import transcript_routes
 from tests.attacks import ATTACKS
+from tests.running_server import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "an operator's token"
@@ -74,6 +76,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.upgrade()
     yield database
     database.close()
+
+
+@pytest.fixture(autouse=True)
+def _in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search comes to its end, also on a machine that stands still for a while."""
+    monkeypatch.setattr(reading, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture

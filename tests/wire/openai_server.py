@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from tests.running_server import PATIENCE
+
 from . import catalogue, chat_api, directives, responses_api, threads_api
 from .exchange import Exchange
 from .http_door import Door
@@ -146,7 +148,7 @@ class OpenAIServer:
             self.log.clear()
             self._forget()
 
-    def wait_until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+    def wait_until(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Waits until the condition holds, or fails the test."""
         self.log.wait_until(condition, seconds)
 

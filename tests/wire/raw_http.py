@@ -12,6 +12,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from tests.running_server import PATIENCE
+
 from .openai_server import OpenAIServer
 
 WITH_KEY = {"Authorization": "Bearer sk-any", "Content-Type": "application/json", "OpenAI-Beta": "assistants=v2"}
@@ -47,7 +49,7 @@ class Sent:
 
 def ask(upstream: OpenAIServer, path: str, body: Any = None, method: str = "POST") -> Reply:
     """One request on its own connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", upstream.port, timeout=PATIENCE)
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     try:
         connection.request(method, f"/v1{path}", raw, WITH_KEY)
@@ -99,7 +101,7 @@ def chunks(upstream: OpenAIServer, text: str) -> list[bytes]:
     """The chunks of a streamed response, as they were cut on the wire."""
     body = json.dumps({"model": "gpt-x", "input": text, "stream": True}).encode()
     head = f"POST /v1/responses HTTP/1.1\r\nHost: wire\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", upstream.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", upstream.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + body)
         stream = connection.makefile("rb")
         while stream.readline() != b"\r\n":

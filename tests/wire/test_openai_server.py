@@ -13,6 +13,8 @@ from pathlib import Path
 import openai
 import pytest
 
+from tests.running_server import PATIENCE, SOON
+
 from . import raw_http
 from .openai_server import OpenAIServer, Scenario
 
@@ -21,19 +23,19 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def sdk(upstream: OpenAIServer, key: str = "sk-any") -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=upstream.base_url, api_key=key, max_retries=0, timeout=10) as client:
+    with openai.OpenAI(base_url=upstream.base_url, api_key=key, max_retries=0, timeout=PATIENCE) as client:
         yield client
 
 
 def test_it_starts_and_stops_at_once_even_while_a_stream_stalls() -> None:
     began = time.monotonic()
     with OpenAIServer() as upstream:
-        thread = threading.Thread(target=raw_http.respond, args=(upstream, "Hello [[stall=60]]"))
+        thread = threading.Thread(target=raw_http.respond, args=(upstream, "Hello [[stall=600]]"))
         thread.start()
         upstream.wait_until(lambda: upstream.streaming == 1)
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
     assert upstream.client_closed == []
 
 
@@ -114,33 +116,31 @@ def test_connections_are_kept_alive_after_a_stream(upstream: OpenAIServer, clien
     assert {request.connection for request in upstream.requests} == {1}
 
 
-def test_a_client_that_closes_while_streaming_is_noticed_within_a_second(
-    upstream: OpenAIServer, client: openai.OpenAI
-) -> None:
-    stream = client.responses.create(model="gpt-x", input="Hi [[stall=60]]", stream=True)
+def test_a_client_that_closes_while_streaming_is_noticed(upstream: OpenAIServer, client: openai.OpenAI) -> None:
+    stream = client.responses.create(model="gpt-x", input="Hi [[stall=600]]", stream=True)
     first = next(iter(stream))
     assert first.type == "response.created"
     upstream.wait_until(lambda: upstream.streaming == 1)
     stream.close()
-    upstream.wait_until(lambda: upstream.client_closed, seconds=1)
+    upstream.wait_until(lambda: upstream.client_closed)
     assert upstream.client_closed == [first.response.id]
     assert upstream.requests[0].client_closed
     upstream.wait_until(lambda: upstream.streaming == 0)
 
 
 def test_a_client_that_closes_between_slow_deltas_is_noticed(upstream: OpenAIServer, client: openai.OpenAI) -> None:
-    upstream.delay = 30
+    upstream.delay = 600
     stream = client.chat.completions.create(model="x", messages=[{"role": "user", "content": "Hi"}], stream=True)
     chunk = next(iter(stream))
     stream.close()
-    upstream.wait_until(lambda: upstream.client_closed == [chunk.id], seconds=1)
+    upstream.wait_until(lambda: upstream.client_closed == [chunk.id])
 
 
 def test_a_client_that_leaves_before_the_headers_is_noticed(upstream: OpenAIServer) -> None:
     client = openai.OpenAI(base_url=upstream.base_url, api_key="x", max_retries=0, timeout=0.1)
     with client, pytest.raises(openai.APITimeoutError):
-        client.responses.create(model="gpt-x", input="Hi [[stall_headers=60]]", stream=True)
-    upstream.wait_until(lambda: upstream.requests[0].client_closed, seconds=1)
+        client.responses.create(model="gpt-x", input="Hi [[stall_headers=600]]", stream=True)
+    upstream.wait_until(lambda: upstream.requests and upstream.requests[0].client_closed)
 
 
 def test_a_whole_answer_is_not_taken_for_a_client_that_left(upstream: OpenAIServer) -> None:
@@ -150,15 +150,14 @@ def test_a_whole_answer_is_not_taken_for_a_client_that_left(upstream: OpenAIServ
 
 
 def test_a_hundred_slow_streams_run_side_by_side() -> None:
-    with OpenAIServer(delay=0.1) as upstream:
-        began = time.monotonic()
+    with OpenAIServer(delay=600) as upstream:
         threads = [threading.Thread(target=raw_http.respond, args=(upstream, "x [[deltas=10]]")) for _ in range(100)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(20)
-        assert time.monotonic() - began < 8  # One after the other they would take 100 seconds.
-        assert upstream.most_streaming > 50
+        upstream.wait_until(lambda: upstream.streaming == 100)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_queued_scenarios_are_for_answers_unless_they_name_a_path(upstream: OpenAIServer) -> None:

@@ -89,6 +89,19 @@ def test_the_rest_of_a_websocket_stays_the_inner_one() -> None:
     assert inbox.sent == ["out"]
 
 
+def test_a_goodbye_to_a_websocket_that_has_just_ended_is_no_fault() -> None:
+    class Ended(Inbox):
+        """As simple-websocket's, which with real threads ends while somebody else closes it."""
+
+        def close(self) -> None:
+            closed.append(self)
+            raise RuntimeError("Connection closed: 1005")
+
+    closed: list[Inbox] = []
+    CheckedFrames(Ended()).close()
+    assert closed
+
+
 def test_encoded_text_is_sent_as_it_is_where_that_can_be_and_as_text_elsewhere() -> None:
     inbox, mended = Inbox(), Mended()
     for websocket in (inbox, mended):

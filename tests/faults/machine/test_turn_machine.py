@@ -18,7 +18,7 @@ SEED = os.environ.get("FAULTS_SEED")
 STEPS = 40
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
+@pytest.mark.timeout(0 if EXAMPLES else 600)
 def test_every_interleaving_keeps_the_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     # Five minutes by default: longer than a test may take.
     monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", 60)
