@@ -56,7 +56,7 @@ def expect_everything_once(page: Page) -> None:
 
 
 def test_cuts_a_reload_and_a_second_tab_lose_nothing_and_double_nothing(start_server: Start, page: Page) -> None:
-    begin(page, start_server(DEMO_PACE="30"))
+    begin(page, start_server(DEMO_PACE="12"))
     expect_some(page)
     for cut in range(1, 4):
         press(page, "Cut the connection")
@@ -84,7 +84,7 @@ def test_cuts_a_reload_and_a_second_tab_lose_nothing_and_double_nothing(start_se
 def test_a_worse_network_loses_nothing_and_doubles_nothing(
     start_server: Start, page: Page, label: str, cuts: int, missed: int
 ) -> None:
-    begin(page, start_server(DEMO_PACE="40"))
+    begin(page, start_server(DEMO_PACE="25"))
     expect_some(page)
     press(page, label)
     expect_figure(page, "cuts", cuts)

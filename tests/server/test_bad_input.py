@@ -413,10 +413,10 @@ def _longest_pause(server: RunningServer, client: ChatClient, turn: str) -> floa
     """Seconds between two pieces of a running answer, at most, while somebody else sends a large message."""
     with RawWebsocket(server.url) as sender:
         sender.join()
-        arrivals: list[float] = []
         known = before = len(client.pieces(turn))
+        arrivals = [time.monotonic()]
         sender.send_raw(b'42/chat,["user_message",{"text":"' + b"x" * 3_900_000 + b'"}]')
-        deadline = time.monotonic() + PATIENCE
+        deadline = arrivals[0] + PATIENCE
         while not (sender.codes() and known > before + 3):
             assert time.monotonic() < deadline, "a large message was not answered, or nobody else was"
             count = len(client.pieces(turn))

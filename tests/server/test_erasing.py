@@ -190,7 +190,7 @@ def test_what_the_assistants_side_has_is_deleted_when_it_can_be_reached_also_aft
         (ident,) = there
         upstream.next(Scenario(status=503), times=50, path=ident)
         code, output = run_erase(
-            tmp_path / "data", "--conversation", client.session["conversation_uuid"], "--wait", "4", **environment
+            tmp_path / "data", "--conversation", client.session["conversation_uuid"], "--wait", "8", **environment
         )
         assert code == 1
         assert "waits for the assistant's side" in output
