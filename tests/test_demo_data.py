@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -125,6 +126,18 @@ def test_real_conversations_are_not_mixed_up_with_made_up_ones(
     assert command("5", "--force")[0] == 0
     assert command("--remove") == (0, "5 made-up conversations removed from the journal\n")
     assert rows(tmp_path, "SELECT text FROM turns") == [("hello",)]
+
+
+def test_it_waits_for_another_process_that_writes(command: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert command("1")[0] == 0
+    other = sqlite3.connect(tmp_path / "data" / "journal.sqlite3", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    # Longer than a server is patient.
+    release = threading.Timer(4, other.rollback)
+    release.start()
+    assert command("5", "--seed", "2")[0] == 0
+    release.join()
+    other.close()
 
 
 @pytest.mark.server

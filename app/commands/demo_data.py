@@ -18,6 +18,8 @@ from app.transcripts.database import Database
 from app.transcripts.whole_rows import count_others, put_in, take_out
 
 OWNER = "demo-data"
+PATIENCE = 60.0
+"""Seconds that it waits for a busy server on the same file; nobody waits for it."""
 REAL_ONES = (
     "DATA_DIR: its journal has real conversations ({}), and made-up ones beside them would change every figure. "
     "Write another folder in DATA_DIR, or give --force (they can be told apart and taken out again by --remove)"
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _open() -> Database:
     data_dir = DataDir(load().data_dir)
     with data_dir.alone():
-        database = Database(data_dir.path / "journal.sqlite3")
+        database = Database(data_dir.path / "journal.sqlite3", PATIENCE)
         database.upgrade()
     return database
 

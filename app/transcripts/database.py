@@ -34,9 +34,13 @@ Result = TypeVar("Result")
 
 
 class Database:
-    """The open database. Every method raises `JournalError` when the file cannot be read or written."""
+    """The open database. Every method raises `JournalError` when the file cannot be read or written.
 
-    def __init__(self, path: Path) -> None:
+    `patience`: seconds after which a lock that somebody else holds is an error, if not the usual ones.
+    """
+
+    def __init__(self, path: Path, patience: float | None = None) -> None:
+        self._patience = patience
         url = f"sqlite:///{path}"
         # Private: what people wrote is not for the machine's other users.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -47,6 +51,9 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema to this version's. Safe to repeat; the caller sees to it that one process does it."""
+        self._until_unlocked(self._upgrade)
+
+    def _upgrade(self) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with _translated(), self._writer.connect() as connection:
@@ -59,11 +66,18 @@ class Database:
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction. `work` may be run again when the file is locked by another process."""
-        deadline = time.monotonic() + PATIENCE
+
+        def once() -> Result:
+            with _translated(), self._one_writer, self._writer.begin() as connection:
+                return work(connection)
+
+        return self._until_unlocked(once)
+
+    def _until_unlocked(self, attempt: Callable[[], Result]) -> Result:
+        deadline = time.monotonic() + (PATIENCE if self._patience is None else self._patience)
         while True:
             try:
-                with _translated(), self._one_writer, self._writer.begin() as connection:
-                    return work(connection)
+                return attempt()
             except JournalError as error:
                 if not error.transient or time.monotonic() > deadline:
                     raise
