@@ -15,6 +15,7 @@ import pytest
 
 from app.chat.turns import TurnState
 from app.commands.demo_conversations import DAY, USER_PREFIX, conversations
+from app.transcripts.database import PATIENCE
 from tests.chat_client import ChatClient
 from tests.running_server import ROOT, SOON, RunningServer
 
@@ -132,8 +133,8 @@ def test_it_waits_for_another_process_that_writes(command: Callable[..., tuple[i
     assert command("1")[0] == 0
     other = sqlite3.connect(tmp_path / "data" / "journal.sqlite3", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    # Longer than a server is patient.
-    release = threading.Timer(4, other.rollback)
+    # Longer than a visitor is kept waiting.
+    release = threading.Timer(PATIENCE + 1, other.rollback)
     release.start()
     assert command("5", "--seed", "2")[0] == 0
     release.join()

@@ -76,7 +76,8 @@ class Conversations:
 
     def __init__(self, seed: int, now: int) -> None:
         self._seed = seed
-        self._random = Random()
+        self._random: Random
+        """Of the conversation that is being made: how many turns the one before had time for depends on the hour."""
         self._times = Random(seed)
         """Apart from what is said: how often it is asked depends on the hour."""
         self._now = now
@@ -85,7 +86,6 @@ class Conversations:
 
     def make(self, count: int) -> Iterator[Written]:
         for n in range(count):
-            # Anew for each: how many turns the one before had time for depends on the hour too.
             self._random = Random(f"{self._seed} {n}")
             yield self._conversation()
 

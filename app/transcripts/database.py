@@ -28,7 +28,7 @@ BUSY_TIMEOUT = 0.02
 """Seconds that SQLite itself may wait for the file's lock, with the worker held. The rest is waited green."""
 UNKEPT = "Messages cannot be kept at the moment."
 PATIENCE = 3.0
-"""Seconds after which a lock that somebody else holds is an error."""
+"""Seconds that a visitor may be kept waiting by a lock that somebody else holds."""
 
 Result = TypeVar("Result")
 
@@ -36,10 +36,10 @@ Result = TypeVar("Result")
 class Database:
     """The open database. Every method raises `JournalError` when the file cannot be read or written.
 
-    `patience`: seconds after which a lock that somebody else holds is an error, if not the usual ones.
+    `patience`: seconds after which a lock that somebody else holds is an error.
     """
 
-    def __init__(self, path: Path, patience: float | None = None) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
         self._patience = patience
         url = f"sqlite:///{path}"
         # Private: what people wrote is not for the machine's other users.
@@ -74,7 +74,7 @@ class Database:
         return self._until_unlocked(once)
 
     def _until_unlocked(self, attempt: Callable[[], Result]) -> Result:
-        deadline = time.monotonic() + (PATIENCE if self._patience is None else self._patience)
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 return attempt()

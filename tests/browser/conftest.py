@@ -26,11 +26,16 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> str:
+    """The path of the machine's own."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    path = need(next(filter(None, map(shutil.which, names)), None), "Chromium")
+    return need(next(filter(None, map(shutil.which, names)), None), "Chromium")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

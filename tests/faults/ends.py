@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import re
 import signal
 import time
@@ -14,7 +13,7 @@ from functools import partial
 from itertools import cycle
 
 from tests.faults.evidence import now
-from tests.running_server import PATIENCE, RunningServer, wait_until
+from tests.running_server import PATIENCE, RunningServer, is_gone, wait_until
 
 DYING = 500
 """Milliseconds in which whoever was killed may still accept a turn; those who come after need longer to start."""
@@ -102,7 +101,7 @@ class Ends:
         old = self._server.worker_pid()
         self._during("SIGHUP", partial(self._tell, signal.SIGHUP), orderly=True)
         self._wait_for_another()
-        wait_until(lambda: not os.path.exists(f"/proc/{old}"), "the old worker has gone", LEAVING)
+        wait_until(lambda: is_gone(old), "the old worker has gone", LEAVING)
 
     def _tell(self, what: signal.Signals) -> None:
         assert self._server.process is not None

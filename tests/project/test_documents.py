@@ -177,6 +177,7 @@ def test_every_word_of_turn_status_is_explained_in_the_protocol() -> None:
         ("turn_started", fields_in("ws/emitter.py", "started")),
         ("turn_status", fields_in("ws/emitter.py", "status")),
         ("assistant_message", fields_in("ws/emitter.py", "piece")),
+        ("turn_rated", fields_in("ws/namespace.py", "_feedback") - {"ok"}),
         ("an error", fields_in("ws/emitter.py", "error_payload")),
         ("limits", fields_in("ws/namespace.py", "__init__") - handled_events()),
     ],

@@ -16,7 +16,6 @@ from app.chat.identity import Identity, new_identity
 from app.chat.interfaces import Journal, Remote, Trace
 from app.chat.turns import Turn, TurnError, TurnState, UserMessage
 from app.errors import ChatError, JournalError
-from app.transcripts import database as database_module
 from app.transcripts import tables
 from app.transcripts.database import Database
 from app.transcripts.journal import SqlJournal
@@ -249,17 +248,17 @@ def test_the_owner_of_a_conversation_is_known_with_its_first_message(sql: SqlJou
     assert sql.owner_of(ME.conversation) == ME
 
 
-def test_another_process_that_writes_is_waited_for(
-    sql: SqlJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "PATIENCE", PATIENCE)
+@pytest.mark.usefixtures("database")
+def test_another_process_that_writes_is_waited_for(tmp_path: Path) -> None:
+    patient = Database(tmp_path / "journal.sqlite3", PATIENCE)
     other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.3, other.rollback)
     release.start()
-    accept(sql, "a")
+    accept(SqlJournal(patient, owner="me"), "a")
     release.join()
     other.close()
+    patient.close()
 
 
 def test_a_read_only_journal_says_so_and_can_still_be_read(sql: SqlJournal, database: Database) -> None:

@@ -48,7 +48,9 @@ export class Thread {
     this.#earlier.addEventListener("click", earlier);
     this.latest.addEventListener("click", () => this.toLatest());
     this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    for (const event of ["wheel", "keydown"] as const) this.element.addEventListener(event, (up) => this.#onWayUp(up), { passive: true });
+    // With Ctrl the wheel zooms.
+    this.element.addEventListener("wheel", ({ deltaY, ctrlKey }) => this.#onWay(deltaY < 0 && !ctrlKey), { passive: true });
+    this.element.addEventListener("keydown", ({ key, target }) => this.#onWay(/Up$|Home/.test(key) && (target as Element).localName !== "textarea"));
     // A smaller window or a taller question must not push the end out of sight either.
     const sizes = new ResizeObserver(() => this.#stick());
     sizes.observe(this.element);
@@ -153,9 +155,7 @@ export class Thread {
   }
 
   /** Before anything has moved: to be put at the end now would be the end of a scrolling that is smooth. */
-  #onWayUp({ target, deltaY, ctrlKey, key }: Partial<WheelEvent & KeyboardEvent>): void {
-    // With Ctrl it zooms.
-    const up = (deltaY! < 0 && !ctrlKey) || (/Up$|Home/.test(key!) && (target as Element).localName !== "textarea");
+  #onWay(up: boolean): void {
     if (up && this.element.scrollTop) this.#stuck = false;
   }
 

@@ -81,7 +81,7 @@ export class TurnView {
     this.#shown = message;
     const discard = action(texts.discard, () => this.#actions.discard(clientId), "discard");
     // What was under way once may have arrived: to take it back would be a promise that we cannot keep.
-    const own = tries || (held && online) ? [] : [discard];
+    const own = tries && !(held && online) ? [] : [discard];
     // What stands there stays, and the focus on its buttons with it.
     const said = [state, own.length, error?.message].join();
     if (this.#said === said) return;
@@ -91,7 +91,7 @@ export class TurnView {
     this.#question.textContent = text;
     if (state === "refused") this.#showRefused(message, discard);
     else if (state === "offline") this.#say(texts.waiting, ...own);
-    else if (held) this.#say(`${sentence(error)} ${texts.sentAgain}`, discard);
+    else if (held) this.#say(`${sentence(error)} ${texts.sentAgain}`, ...own);
     else this.#say(state === "waiting" ? texts.waitingTurn : texts.sending, ...own);
   }
 
