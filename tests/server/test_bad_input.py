@@ -11,7 +11,6 @@ import os
 import random
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -35,7 +34,7 @@ SECRET = "walrus7c1f"
 """Stands in every text and token here; it must never stand in the log."""
 
 KEY = "the-key-of-the-server-of-this-module"
-TURN = str(uuid.uuid4())
+TURN = "5a0d3c1e-6f5b-4f0e-9d0a-2f1f6f1b8c11"
 DEEP = "[" * 10_000 + "]" * 10_000
 ALLOWED_IN_LOG = ("Bad file descriptor",)
 """Noise of the eventlet worker after a closed websocket (stack facts, 15)."""

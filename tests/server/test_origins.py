@@ -216,7 +216,9 @@ def test_an_older_page_finds_its_conversation_by_its_own_ids(trusting: RunningSe
         assert [turn["answer"] for turn in client.session["turns"]] == [finished["text"]]
 
 
-@pytest.mark.parametrize(("user", "conversation"), [("u1", "c1"), ("", ""), (str(uuid.uuid4()), "x"), ("%00", "%ff")])
+@pytest.mark.parametrize(
+    ("user", "conversation"), [("u1", "c1"), ("", ""), ("5a0d3c1e-6f5b-4f0e-9d0a-2f1f6f1b8c11", "x"), ("%00", "%ff")]
+)
 def test_ids_that_are_no_uuids_are_not_used(trusting: RunningServer, user: str, conversation: str) -> None:
     with older(trusting, user, conversation) as client:
         assert client.session["conversation_uuid"] != conversation

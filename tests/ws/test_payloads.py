@@ -14,7 +14,7 @@ from app.errors import ChatError
 from ws import payloads
 from ws.payloads import Hello, Page, Rating, Resume
 
-TURN = str(uuid.uuid4())
+TURN = "5a0d3c1e-6f5b-4f0e-9d0a-2f1f6f1b8c11"
 NO_OBJECT: list[Any] = [None, 5, 1.5, True, "text", [], [{}]]
 NO_TEXT: list[Any] = [5, 1.5, True, [], {}, ["text"]]
 NO_ID: list[Any] = [5, True, [], {}, "", "x", "0" * 36, TURN + "0", "\ud800" * 36, "\0" * 36]
