@@ -4,6 +4,8 @@ import { forVite as unused } from "./unused.mjs";
 
 export default defineConfig({
   plugins: [dictionaries as { name: string }, unused as { name: string }],
+  // docs/ too.
+  server: { fs: { allow: [".."] } },
   // What the build changes is tested as it is built.
   test: {
     environment: "jsdom",

@@ -9,3 +9,9 @@ declare module "*?lines" {
   const lines: string;
   export default lines;
 }
+
+/** A file as it stands, for the tests. */
+declare module "*?raw" {
+  const text: string;
+  export default text;
+}

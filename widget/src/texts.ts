@@ -19,7 +19,10 @@ const RIGHT_TO_LEFT = new Set(["ar"]);
 
 /** Errors that we can tell in the reader's language; of others the server's own English sentence is shown. */
 const BY_CODE: Record<string, keyof Texts> = {
+  bad_payload: "fault",
+  bad_user_token: "notSignedIn",
   busy: "busy",
+  context_too_long: "tooLongConversation",
   restarting: "restarting",
   assistant_busy: "assistantDown",
   assistant_misconfigured: "assistantDown",
@@ -31,7 +34,10 @@ const BY_CODE: Record<string, keyof Texts> = {
   content_filtered: "filtered",
   internal: "fault",
   journal_unavailable: "fault",
+  not_connected: "unanswered",
   not_yours: "notYours",
+  unknown_conversation: "notYours",
+  unknown_turn: "notYours",
 };
 
 /** What is said now. Filled by `speak` before anything is drawn. */

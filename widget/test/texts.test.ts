@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import protocol from "../../docs/protocol.md?raw";
 import ar from "../src/texts/ar.json";
 import de from "../src/texts/de.json";
 import en from "../src/texts/en.json";
@@ -63,5 +64,19 @@ describe("speaking", () => {
     speak(["es"]);
     expect(sentence(busy)).toBe(es.busy);
     expect(sentence({ code: "too_odd", message: "Odd." })).toBe("Odd.");
+  });
+
+  /** Those that this widget never brings about, or that it tells by itself before it asks. */
+  const UNSEEN = ["not_signed_in", "too_long", "unauthorized", "unknown_event"];
+  const table = protocol.split("\n## Error codes\n")[1]!.split("\n## ")[0]!;
+  const codes = [...table.matchAll(/^\| `(\w+)` \|/gm)].map((row) => row[1]!);
+
+  it.each(codes.filter((code) => !UNSEEN.includes(code)))("knows the error %s in every language", (code) => {
+    speak(["fr"]);
+    expect(Object.values(fr)).toContain(sentence({ code, message: "In English." }));
+  });
+
+  it("is asked about every code of the protocol", () => {
+    expect(codes).toEqual(expect.arrayContaining([...UNSEEN, "internal", "bad_user_token"]));
   });
 });
