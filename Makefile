@@ -14,8 +14,10 @@ endif
 run: .venv/run.stamp
 	@exec .venv/bin/gunicorn --config ws/gunicorn_config.py app.main:app_instance
 
+# Tests mostly wait, so four processes are not too many for two cores. `make test JOBS=0 ARGS=--pdb` has none beside it.
+JOBS ?= 4
 test: .venv/dev.stamp
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 # The long fault campaign: 1,000 cuts, 100 kills and 20 orderly ends in at most 30 minutes.
 # `make faults ARGS="--seed 7 --kills 10"`.

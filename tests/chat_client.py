@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import socketio
 
 from tests.running_server import PATIENCE, wait_until
 
+LOG = logging.getLogger(__name__)
 NAMESPACE = "/chat"
 ENDLESS = "count to 2000"
 """What the demo answers for longer than any test takes, at 40 words a second or less: to be stopped, not waited for."""
@@ -33,7 +35,8 @@ class ChatClient:
     ) -> None:  # fmt: skip
         self.heard: list[Heard] = []
         self._lock = threading.Lock()
-        self._socket = socketio.Client(reconnection=False)
+        # By itself engineio logs to whatever standard error was when the process's first client came.
+        self._socket = socketio.Client(reconnection=False, logger=LOG, engineio_logger=LOG)
         self._handle_in_order()
         self._socket.on("*", self._hear, namespace=NAMESPACE)
         self._socket.on("disconnect", lambda *_: self._hear("disconnect"), namespace=NAMESPACE)

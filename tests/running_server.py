@@ -38,14 +38,18 @@ def wait_until(condition: Callable[[], object], what: str, patience: float = PAT
 
 
 def free_port() -> int:
-    """A port that nobody has, and that this gave to nobody else."""
+    """A port that nobody has, that this gave to nobody else, and that stays free for a server that starts again."""
+    # Below Linux's ip_local_port_range: no outgoing connection gets it, nor anybody who asks for just any port. Each of
+    # pytest-xdist's workers has ports of its own.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in _given:
-            _given.add(port)
-            return port
+        port = random.randrange(15_000 + worker, 32_000, workers)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 _given: set[int] = set()
@@ -65,16 +69,6 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except OSError:
         return True
-
-
-def quiet_port() -> int:
-    """A free port that no outgoing connection is given, so that a server finds it free again after a restart."""
-    # Below Linux's ip_local_port_range, where a client of the dead server could even get its port and meet itself.
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class RunningServer:

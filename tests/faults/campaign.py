@@ -27,7 +27,7 @@ from tests.faults.totals import Totals
 from tests.faults.verdict import Verdict, journal
 from tests.faults.visitor import Doors, Habit, Stuck, Visitor
 from tests.faults.weather import Gaps, Weather
-from tests.running_server import RunningServer, quiet_port
+from tests.running_server import RunningServer
 from tests.wire.openai_server import OpenAIServer
 
 ENOUGH_FAULTS = 20
@@ -73,7 +73,7 @@ class Campaign:
             upstream = stack.enter_context(OpenAIServer())
             upstream.directives = Shorthand()
             self._asked = Asked(upstream)
-            self._server = RunningServer(settings(self._data, upstream), port=quiet_port())
+            self._server = RunningServer(settings(self._data, upstream))
             stack.callback(self._server.stop)
             self._server.start()
             self._ends = Ends(self._server)

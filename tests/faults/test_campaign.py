@@ -22,11 +22,10 @@ SETTLING = 4 * PATIENCE
 
 
 @pytest.fixture
-def seed(capsys: pytest.CaptureFixture[str]) -> int:
+def seed() -> int:
     """Said before anything happens: also a campaign that hangs can be brought back."""
     number = int(os.environ.get("FAULTS_SEED", random.randrange(2**32)))
-    with capsys.disabled():
-        print(f"\nfault campaign, FAULTS_SEED={number}")
+    print(f"fault campaign, FAULTS_SEED={number}")
     return number
 
 
