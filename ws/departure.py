@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ class Departure:
         self._sid_of = sid_of
         self._patience = patience
         self._ended = False
+        self._ending = threading.Lock()
         self._shipper = shipper
 
     def drain(self) -> None:
@@ -68,10 +70,16 @@ class Departure:
         self.end()
 
     def end(self) -> None:
-        """End what still runs as interrupted, tell it, close every connection. Only the first call does anything."""
-        if self._ended:
-            return
-        self._ended = True
+        """End what still runs as interrupted, tell it, close every connection. Only the first call does anything.
+
+        Every call returns when it is done: after SIGINT the watch and gunicorn both come, and then end the process.
+        """
+        with self._ending:
+            if not self._ended:
+                self._ended = True
+                self._end()
+
+    def _end(self) -> None:
         self._close_doors()
         self._runner.interrupt()
         deadline = time.monotonic() + RECORDING

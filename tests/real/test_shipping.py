@@ -261,20 +261,30 @@ def test_everything_is_there_after_elasticsearch_was_absent_and_the_server_resta
 @pytest.mark.server
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
 def test_an_orderly_end_ships_what_is_finished(
-    start_server: Start, index: str, elasticsearch_settings: dict[str, str], how: signal.Signals
+    start_server: Start, proxy: FaultyProxy, index: str, tmp_path: Path, how: signal.Signals
 ) -> None:
+    proxy.weather = slow_weather
     # In the second that it has by itself a busy Elasticsearch may not take it. The server is not killed before.
-    slow = {"TEST_SHIPPING": str(PATIENCE), "DRAIN_SECONDS": str(PATIENCE)}
-    application = "tests.server.other_times:app_instance"
-    server = start_server(application=application, **slow, **elasticsearch_settings, ES_INDEX=index)
-    wait_until(lambda: ask(elasticsearch_settings["ES_URL"], "GET", f"/{index}").get(index), "the index is made")
+    times = {"TEST_SHIPPING": str(PATIENCE), "DRAIN_SECONDS": str(PATIENCE)}
+    server = start_server(
+        application="tests.server.other_times:app_instance", **times, ES_URL=proxy.url, ES_INDEX=index
+    )
+    wait_until(lambda: ask(proxy.url, "GET", f"/{index}").get(index), "the index is made")
     with ChatClient(server.url) as client:
         turn = client.ask("hello")["turn_id"]
     assert server.process is not None
     server.process.send_signal(how)
     server.process.wait(2 * PATIENCE)
-    there = everything(elasticsearch_settings["ES_URL"], index)
+    there = everything(proxy.url, index)
     assert [hit["_source"]["chat"]["turn"]["id"] for hit in there.values() if _action(hit) == "turn-ended"] == [turn]
+    database = Database(tmp_path / "data" / "journal.sqlite3")
+    assert Outbox(database, "reader", SERVICE).depth().waiting == 0, "and it knows that they are there"
+    database.close()
+
+
+def slow_weather() -> Weather:
+    time.sleep(0.5)
+    return "fine"
 
 
 def _detail(server: RunningServer) -> dict[str, Any]:
