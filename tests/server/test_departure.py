@@ -95,12 +95,11 @@ def test_what_is_not_done_in_time_is_interrupted_and_its_clients_are_told(start_
 
 
 @pytest.fixture
-def reloaded(start_server: Start) -> Iterator[tuple[RunningServer, ChatClient, str]]:
-    """A server that was told to load itself anew in the middle of an answer: (it, the client, the turn)."""
+def reloaded(start_server: Start, request: pytest.FixtureRequest) -> Iterator[tuple[RunningServer, ChatClient, str]]:
+    """A server that was told to load itself anew in the middle of the answer to `request.param`: (it, client, turn)."""
     server = start_server(DEMO_PACE="20", DRAIN_SECONDS="600")
     client = ChatClient(server.url)
-    # Fifteen seconds: before that the new worker has to serve.
-    turn_id = client.say("count to 300")
+    turn_id = client.say(request.param)
     client.wait_for_pieces(turn_id, 2)
     old = server.worker_pid()
     tell(server, signal.SIGHUP)
@@ -109,6 +108,8 @@ def reloaded(start_server: Start) -> Iterator[tuple[RunningServer, ChatClient, s
     client.close()
 
 
+# Fifteen seconds: before that the new worker has to serve.
+@pytest.mark.parametrize("reloaded", ["count to 300"], indirect=True)
 def test_a_reload_lets_the_old_worker_end_its_answers(reloaded: tuple[RunningServer, ChatClient, str]) -> None:
     server, client, turn_id = reloaded
     with ChatClient(server.url, auth={"token": client.token}) as beside:
@@ -122,6 +123,7 @@ def test_a_reload_lets_the_old_worker_end_its_answers(reloaded: tuple[RunningSer
     assert "Traceback" not in server.log
 
 
+@pytest.mark.parametrize("reloaded", [ENDLESS], indirect=True)
 def test_a_stop_reaches_an_answer_that_another_worker_makes(reloaded: tuple[RunningServer, ChatClient, str]) -> None:
     server, client, turn_id = reloaded
     with ChatClient(server.url, auth={"token": client.token}) as beside:
