@@ -215,3 +215,17 @@ class RawPolling(RawClient):
 
 
 TRANSPORTS: dict[str, type[RawClient]] = {"websocket": RawWebsocket, "polling": RawPolling}
+
+
+def opens(url: str, origin: str | None, host: str | None = None) -> tuple[bool, bool]:
+    """Whether a page of `origin` can connect (by websocket, by polling)."""
+    headers = {name: value for name, value in (("Origin", origin), ("Host", host)) if value is not None}
+    polling = request(url, "GET", "/socket.io/?EIO=4&transport=polling", headers=headers)
+    assert polling.status in (200, 400), polling
+    assert polling.status == 400 or polling.headers.get("access-control-allow-origin") == origin
+    try:
+        RawWebsocket(url, headers=headers).close()
+        by_websocket = True
+    except websocket.WebSocketBadStatusException:
+        by_websocket = False
+    return by_websocket, polling.status == 200

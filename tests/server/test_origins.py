@@ -1,19 +1,13 @@
-"""Who may come in, and how the server starts: origins, ids of older pages, operators, settings, ports."""
+"""Which pages may come in, by their origin, and which routes are opened to other origins."""
 
 from __future__ import annotations
 
-import re
-import socket
-import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from websocket import WebSocketBadStatusException
 
-from tests.chat_client import ChatClient
-from tests.running_server import COMMAND, ROOT, RunningServer, free_port, wait_until
-from tests.server.raw_client import RawWebsocket, request
+from tests.running_server import ROOT, RunningServer, free_port
+from tests.server.raw_client import opens, request
 
 pytestmark = pytest.mark.server
 
@@ -38,20 +32,6 @@ FOREIGN = [
     "null",
 ]
 MALFORMED = ["http://[", "http://[::1", "http://localhost:x", "http://localhost:99999999", "://", "http://", "é"]
-
-
-def opens(url: str, origin: str | None, host: str | None = None) -> tuple[bool, bool]:
-    """Whether a page of `origin` can connect (by websocket, by polling)."""
-    headers = {name: value for name, value in (("Origin", origin), ("Host", host)) if value is not None}
-    polling = request(url, "GET", "/socket.io/?EIO=4&transport=polling", headers=headers)
-    assert polling.status in (200, 400), polling
-    assert polling.status == 400 or polling.headers.get("access-control-allow-origin") == origin
-    try:
-        RawWebsocket(url, headers=headers).close()
-        websocket = True
-    except WebSocketBadStatusException:
-        websocket = False
-    return websocket, polling.status == 200
 
 
 @pytest.fixture(scope="module")
@@ -185,202 +165,3 @@ def test_a_star_lets_every_page_in(start_server: Callable[..., RunningServer]) -
         assert opens(server.url, origin) == (True, True)
     headers = {"Origin": "https://any.example", "Authorization": f"Bearer {ADMIN}"}
     assert "access-control-allow-origin" not in request(server.url, "GET", "/metrics", headers=headers).headers
-
-
-# Ids that older pages choose themselves.
-
-
-@pytest.fixture(scope="module")
-def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    data = str(tmp_path_factory.mktemp("data"))
-    server = RunningServer({"DATA_DIR": data, "TRUST_CLIENT_IDS": "true", "DEMO_PACE": "50"})
-    server.start()
-    yield server
-    server.stop()
-
-
-def older(server: RunningServer, user: str, conversation: str) -> ChatClient:
-    return ChatClient(server.url, older=True, query=f"?userId={user}&conversationId={conversation}")
-
-
-def ids() -> tuple[str, str]:
-    return str(uuid.uuid4()), str(uuid.uuid4())
-
-
-def test_an_older_page_finds_its_conversation_by_its_own_ids(trusting: RunningServer) -> None:
-    user, conversation = ids()
-    with older(trusting, user, conversation) as client:
-        finished = client.ask("hello")
-    with older(trusting, user, conversation) as client:
-        assert client.session["conversation_uuid"] == conversation
-        assert [turn["answer"] for turn in client.session["turns"]] == [finished["text"]]
-
-
-@pytest.mark.parametrize(
-    ("user", "conversation"), [("u1", "c1"), ("", ""), ("5a0d3c1e-6f5b-4f0e-9d0a-2f1f6f1b8c11", "x"), ("%00", "%ff")]
-)
-def test_ids_that_are_no_uuids_are_not_used(trusting: RunningServer, user: str, conversation: str) -> None:
-    with older(trusting, user, conversation) as client:
-        assert client.session["conversation_uuid"] != conversation
-        assert client.session["user_id"] != user
-
-
-def test_the_first_user_owns_the_conversation(trusting: RunningServer) -> None:
-    user, conversation = ids()
-    with older(trusting, user, conversation) as client:
-        client.ask("hello")
-    with pytest.raises(Exception, match=r"namespaces failed|belongs to somebody else"):
-        older(trusting, str(uuid.uuid4()), conversation)
-
-
-def test_a_conversation_begun_with_a_token_is_not_opened_by_its_ids(trusting: RunningServer) -> None:
-    with ChatClient(trusting.url) as client:
-        client.ask("hello")
-        session = client.session
-    with pytest.raises(Exception, match=r"namespaces failed|belongs to somebody else"):
-        older(trusting, session["user_id"], session["conversation_uuid"])
-
-
-def test_a_second_user_in_the_same_conversation_hears_and_reads_nothing(trusting: RunningServer) -> None:
-    user, conversation = ids()
-    with older(trusting, user, conversation) as owner, older(trusting, str(uuid.uuid4()), conversation) as second:
-        turn = owner.say("hello")
-        owner.wait_for_pieces(turn)
-        assert second.call("history", {})["turns"] == []
-        for event, payload in (
-            ("resume", {"turn_id": turn, "after_seq": -1}),
-            ("stop", {"turn_id": turn}),
-            ("stop", {}),
-            ("feedback", {"turn_id": turn, "rating": "up"}),
-        ):
-            assert second.call(event, payload)["error"]["code"] == "unknown_turn", event
-        assert second.call("user_message", {"text": "me too"})["error"]["code"] == "not_yours"
-        assert owner.whole(turn)["state"] == "complete"
-        assert not [heard for heard in second.heard if turn in str(heard.payload)]
-        # The refusals' sentences are all that an older page was shown.
-        assert all("seq" not in shown for shown in second.all("assistant_message"))
-
-
-def test_ids_in_a_payload_are_those_of_the_connection(trusting: RunningServer) -> None:
-    user, conversation = ids()
-    with older(trusting, user, conversation) as client:
-        own = {"text": "hello", "userId": user, "conversationId": conversation}
-        for wrong in ({"userId": ids()[0]}, {"conversationId": ids()[0]}, {"userId": 5}, {"conversationId": []}):
-            assert client.call("user_message", own | wrong)["error"]["code"] == "not_yours", wrong
-        assert client.call("user_message", own)["ok"]
-        wait_until(lambda: client.all("turn_finished"), "the answer ends")
-
-
-def test_ids_in_capitals_are_the_same_ids(trusting: RunningServer) -> None:
-    user, conversation = (part.upper() for part in ids())
-    with older(trusting, user, conversation) as client:
-        answer = client.call("user_message", {"text": "hello", "userId": user, "conversationId": conversation})
-        assert answer["ok"], answer
-        wait_until(lambda: client.all("turn_finished"), "the answer ends")
-
-
-def test_a_client_that_speaks_the_protocol_gets_ids_of_the_server_all_the_same(trusting: RunningServer) -> None:
-    user, conversation = ids()
-    with ChatClient(trusting.url, query=f"?userId={user}&conversationId={conversation}") as client:
-        assert client.session["conversation_uuid"] != conversation
-
-
-# The start, by the real command.
-
-WRONG = {
-    "PORT": "eighty",
-    "FE_PORT": "70000",
-    "CORS_ALLOWED_ORIGINS": "https://www.example.com/",
-    "SECRET_KEY": "kurz7",
-    "ADMIN_TOKEN": "kurz7",
-    "DATA_DIR": "/dev/null/data",
-    "ASSISTANT": "nobody",
-    "OPENAI_BASE_URL": "no address",
-    "OPENAI_API_KEY": "kurz7",
-    "ASSISTANT_ID": "asst_1",
-    "CHAT_INSTRUCTIONS_FILE": "/nowhere/at/all",
-    "CHAT_MAX_OUTPUT_TOKENS": "few",
-    "DEMO_PACE": "-1",
-    "DEMO_ANSWER": "surprise",
-    "MAX_TEXT": "0",
-    "MAX_RUNNING_TURNS": "0",
-    "TURN_QUEUE": "-1",
-    "TURN_DEADLINE": "0",
-    "TOKEN_DAYS": "nan",
-    "TRUST_CLIENT_IDS": "perhaps",
-    "ASYNC_MODE": "threading",
-    "LOG_LEVEL": "loud",
-}
-
-
-def refused_start(server: RunningServer) -> str:
-    """Start a server that must not start. What it says."""
-    process = server.launch()
-    try:
-        wait_until(lambda: process.poll() is not None, "the start is refused")
-        assert process.returncode != 0
-        assert "Traceback" not in server.log
-        return server.log
-    finally:
-        if process.poll() is None:
-            server.stop()
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, name: str) -> None:
-    log = refused_start(RunningServer({"DATA_DIR": str(tmp_path), name: WRONG[name]}))
-    assert "The chat server cannot start:" in log
-    assert re.search(rf"^({name}|CHAT_MODEL): ", log, re.M) if name.startswith("OPENAI_A") else f"{name}: " in log
-    assert "kurz7" not in log
-
-
-def test_all_wrong_settings_are_told_at_once(tmp_path: Path) -> None:
-    log = refused_start(RunningServer({"DATA_DIR": str(tmp_path), "FE_PORT": "x", "TURN_QUEUE": "x"}))
-    assert "FE_PORT: " in log
-    assert "TURN_QUEUE: " in log
-
-
-@pytest.mark.parametrize(("arguments", "reason"), [(("-w", "2"), "-w 2"), (("--worker-class", "sync"), "ASYNC_MODE")])
-def test_a_command_that_cannot_work_is_refused_and_says_why(
-    tmp_path: Path, arguments: tuple[str, ...], reason: str
-) -> None:
-    command = (*COMMAND, *arguments, "-b", f"127.0.0.1:{free_port()}")
-    assert reason in refused_start(RunningServer({"DATA_DIR": str(tmp_path)}, command))
-
-
-def test_without_an_address_on_the_command_line_the_settings_ports_are_served(tmp_path: Path) -> None:
-    port, second = free_port(), free_port()
-    server = RunningServer({"DATA_DIR": str(tmp_path), "PORT": str(port), "FE_PORT": str(second)}, COMMAND)
-    server.port, server.url = port, f"http://127.0.0.1:{port}"
-    try:
-        server.start()
-        assert opens(f"http://127.0.0.1:{second}", server.url) == (True, True)
-    finally:
-        server.stop()
-
-
-def test_the_second_port_is_served_too_when_the_address_is_a_port_alone(tmp_path: Path) -> None:
-    second = free_port()
-    server = RunningServer({"DATA_DIR": str(tmp_path), "FE_PORT": str(second)}, ())
-    server._arguments = (*COMMAND, "-b", f":{server.port}")
-    try:
-        server.start()
-        server.url = f"http://127.0.0.1:{second}"
-        assert server.status("/healthz") == 200
-    finally:
-        server.stop()
-
-
-def test_a_port_that_is_taken_is_said_with_the_way_out_and_is_had_when_it_is_free(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        server = RunningServer({"DATA_DIR": str(tmp_path)}, port=port)
-        server.launch()
-        wait_until(lambda: f"port {port} is taken by another program" in server.log, "it says so")
-        assert "make run PORT=9000" in server.log
-    try:
-        wait_until(lambda: server.status("/healthz") == 200, "it has the port")
-    finally:
-        server.stop()

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.chat.identity import Identity, new_identity
 from app.chat.interfaces import Trace
 from app.chat.turns import Turn, TurnState, UserMessage
@@ -222,6 +224,11 @@ class World:
     def files_have(self, text: str) -> bool:
         """Whether a text stands anywhere in the journal's files."""
         return any(text.encode() in file.read_bytes() for file in self.path.iterdir() if file.is_file())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 @cache

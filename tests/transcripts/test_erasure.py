@@ -1,10 +1,9 @@
-"""Erasure step by step: in its order, over crashes, with parts that cannot be reached, and nothing comes back."""
+"""Erasure: everything of a conversation or of a user is gone, everywhere, and what operators and users are told."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,12 @@ from app.transcripts.outbox import Outbox
 from app.transcripts.records import Service
 from app.transcripts.tombstones import Step, Tombstone, sent_again
 from tests.running_server import PATIENCE
-from tests.transcripts.forgotten import DAY, EVERYWHERE, UNREACHABLE, Crash, Fuse, World
+from tests.transcripts import forgotten
+from tests.transcripts.forgotten import EVERYWHERE, World
+
+world = forgotten.world
 
 USER = "b5751001-7822-4374-9cb8-502a2dbef150"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_a_conversation_is_erased_everywhere_and_its_neighbours_stay(world: World) -> None:
@@ -92,83 +89,7 @@ def test_from_the_tombstone_on_nothing_is_accepted_or_rated(world: World) -> Non
         world.journal.accept(identity, UserMessage("new", "new"), "id", world.now)
 
 
-def test_it_waits_for_every_living_server_process(world: World) -> None:
-    identity = world.talks()
-    world.workers = {"me": 0, "neighbour": 0}
-    tombstone = world.erasure.ask("conversation", identity.conversation)
-    world.erasure.work()
-    world.workers["me"] = tombstone.id
-    world.erasure.work()
-    assert (world.step(tombstone), world.traces(identity)) == (Step.ASKED, EVERYWHERE)
-    del world.workers["neighbour"]
-    world.work()
-    assert world.traces(identity) == []
-
-
-def test_it_waits_for_the_end_of_a_running_turn_but_not_for_one_that_a_dead_worker_left(world: World) -> None:
-    identity = world.talks()
-    world.journal.start(world.says(identity, "running").id, world.now)
-    world.workers = {"me": 0}
-    tombstone = world.ask("conversation", identity.conversation)
-    world.work()
-    assert world.step(tombstone) is Step.ASKED
-    world.workers = {}
-    world.work()
-    assert world.traces(identity) == []
-
-
-def test_it_waits_for_a_batch_that_is_under_way_and_not_for_later_ones(world: World) -> None:
-    identity = world.talks()
-    world.send_batch(seconds=60)
-    tombstone = world.ask("conversation", identity.conversation)
-    world.work()
-    assert (world.step(tombstone), world.traces(identity)) == (Step.TOLD, EVERYWHERE)
-    world.send_batch(seconds=60)
-    world.work()
-    assert world.traces(identity) == []
-
-
-def test_a_batch_of_which_nobody_hears_any_more_is_waited_for_until_its_time_is_over(world: World) -> None:
-    identity = world.talks()
-    world.send_batch(seconds=60)
-    tombstone = world.ask("conversation", identity.conversation)
-    world.work()
-    assert world.step(tombstone) is Step.TOLD
-    world.now += 60_000
-    world.work()
-    assert world.state(tombstone).done_at
-
-
-def test_elasticsearch_that_is_away_holds_up_its_own_part_only_and_is_asked_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    world.index.refuses = ChatServerError("not reachable")
-    with caplog.at_level(logging.INFO):
-        world.work(rounds=20)
-    assert world.traces(identity) == ["elasticsearch"]
-    assert world.index.calls.count("erase") <= 4
-    assert caplog.text.count("not reachable") == 1
-    world.index.refuses = None
-    world.now += 300_000
-    world.work()
-    assert world.traces(identity) == []
-    assert world.state(tombstone).done_at
-
-
-def test_an_assistant_that_is_away_holds_nothing_up_and_is_asked_again(world: World) -> None:
-    identity = world.talks()
-    world.threads.fails = UNREACHABLE
-    tombstone = world.ask("conversation", identity.conversation)
-    world.work(rounds=20)
-    assert world.traces(identity) == ["threads"]
-    assert world.state(tombstone).done_at is None
-    world.threads.fails = None
-    world.now += 300_000
-    world.work()
-    assert world.traces(identity) == []
-    assert world.state(tombstone).done_at
+# What operators are told.
 
 
 @pytest.mark.parametrize("why", ["another assistant", "no such route"])
@@ -200,205 +121,6 @@ def test_the_audit_line_has_the_number_and_enough_of_the_id_and_no_content(
     assert "secret" not in caplog.text
 
 
-def test_elasticsearch_is_looked_at_once_more_for_what_it_was_late_with(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    late = dict(world.index.documents)
-    world.work()
-    world.index.documents.update(late)
-    world.work(rounds=100)
-    assert "elasticsearch" in world.traces(identity)
-    world.now += 60_000
-    world.work(rounds=1)
-    assert world.traces(identity) == []
-    assert world.step(tombstone) is Step.LOOKED
-    assert "2 documents had come late" in caplog.text
-    before = len(world.index.calls)
-    world.now += DAY
-    world.work()
-    assert len(world.index.calls) == before
-
-
-def test_a_tombstone_that_the_shipper_opened_again_is_worked_on_again(world: World) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    late = dict(world.index.documents)
-    world.work()
-    world.index.documents.update(late)
-    sent = [(identity.conversation, identity.user_id)]
-    world.database.write(lambda connection: sent_again(connection, sent))
-    assert world.state(tombstone).done_at is None
-    world.work()
-    assert world.traces(identity) == []
-    assert world.state(tombstone).done_at
-
-
-def test_a_step_is_not_written_over_a_tombstone_that_was_opened_again_meanwhile(world: World) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    late = dict(world.index.documents)
-    erase = world.index.erase
-
-    def and_late(field: str, value: str) -> int:
-        world.index.erase = erase  # type: ignore[method-assign]
-        deleted = erase(field, value)
-        world.index.documents.update(late)
-        sent = [(identity.conversation, identity.user_id)]
-        world.database.write(lambda connection: sent_again(connection, sent))
-        return deleted
-
-    world.index.erase = and_late  # type: ignore[method-assign]
-    world.work(rounds=1)
-    assert world.step(tombstone) is Step.QUIET
-    world.work()
-    assert world.traces(identity) == []
-
-
-def test_one_process_erases_at_a_time_and_a_dead_ones_work_is_taken_over(world: World) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    fuse = Fuse(at=6)
-    with pytest.raises(Crash):
-        world.new_erasure(fuse, holder="a living one").work()
-    world.work()
-    assert world.state(tombstone).done_at is None
-    world.now += 60_000
-    world.work()
-    assert world.state(tombstone).done_at
-    second = world.ask("user", identity.user_id)
-    with pytest.raises(Crash):
-        world.new_erasure(Fuse(at=6), holder="dead already").work()
-    world.work()
-    assert world.state(second).done_at
-
-
-@pytest.mark.parametrize("kind", ["conversation", "user", "age"])
-def test_a_crash_at_any_boundary_is_resumed_and_nothing_comes_back(tmp_path: Path, kind: str) -> None:
-    boundary = 0
-    crashed: list[str] = []
-    while True:
-        boundary += 1
-        (tmp_path / str(boundary)).mkdir()
-        world = World(tmp_path / str(boundary))
-        gone = world.talks()
-        world.now += 2 * DAY
-        other = world.talks()
-        subject = {"conversation": gone.conversation, "user": gone.user_id, "age": str(world.now - DAY)}[kind]
-        world.database.write(lambda connection: connection.exec_driver_sql("UPDATE turns SET shipped_at = 1"))
-        world.database.write(lambda connection: connection.exec_driver_sql("UPDATE feedback SET shipped_at = 1"))
-        fuse = Fuse(boundary)
-        first = world.new_erasure(fuse, holder="dead after a while")
-        try:
-            first.ask(kind, subject)  # type: ignore[arg-type]
-            for _ in range(8):
-                first.work()
-                world.now += 1_000
-        except Crash:
-            crashed.append(fuse.where)
-        if world.tombstones.newest():
-            world.work(rounds=8)
-            assert world.traces(gone) == [], fuse.where
-            assert not world.tombstones.open(), fuse.where
-        else:
-            assert world.traces(gone) == EVERYWHERE, fuse.where
-        assert world.traces(other) == EVERYWHERE, fuse.where
-        world.database.close()
-        if not fuse.where:
-            break
-    effects = {"delete", "save", "bury", "forget", "erase_before" if kind == "age" else "erase"}
-    assert {f"{when} {name}" for name in effects for when in ("before", "after")} <= set(crashed)
-
-
-def test_quiet_conversations_are_forgotten_after_the_days_of_retention(world: World) -> None:
-    old = [world.talks(None, "secret-old") for _ in range(130)]
-    resumed = world.talks()
-    unfinished = world.talks()
-    world.journal.start(world.says(unfinished, "still running").id, world.now)
-    world.now += 20 * DAY
-    world.talks(resumed, "again")
-    rated = world.talks()
-    world.database.write(lambda connection: connection.exec_driver_sql("UPDATE turns SET shipped_at = 1"))
-    world.database.write(lambda connection: connection.exec_driver_sql("UPDATE feedback SET shipped_at = 1"))
-    world.workers = {"me": 0}
-    eraser = world.eraser(retention_days=10, keep_aged=30 * DAY)
-    eraser.look()
-    world.work(rounds=8)
-    assert all(world.traces(identity) == [] for identity in old)
-    assert world.traces(resumed) == world.traces(rated) == EVERYWHERE
-    assert "journal" in world.traces(unfinished)
-    assert not world.tombstones.open()
-    assert world.tombstones.covers(old[0])
-    eraser.look()
-    assert not world.tombstones.open()
-    world.now += 40 * DAY
-    eraser.look()
-    world.work(rounds=8)
-    assert world.traces(rated) == []
-    assert "journal" in world.traces(unfinished)
-    assert not world.tombstones.covers(old[0])
-
-
-def test_retention_leaves_elasticsearch_alone_while_that_lacks_something_of_an_old_conversation(world: World) -> None:
-    going_on = world.talks()
-    old = world.talks()
-    world.now += 20 * DAY
-    turn = world.says(going_on, "unshipped")
-    world.eraser(retention_days=10).look()
-    world.work()
-    assert world.traces(old) == ["elasticsearch"]
-    assert world.traces(going_on) == EVERYWHERE
-    shipped = f"UPDATE turns SET shipped_at = 1, state = 'complete', finished_at = {world.now}"
-    for statement in (shipped, "UPDATE feedback SET shipped_at = 1"):
-        world.database.write(lambda connection, statement=statement: connection.exec_driver_sql(statement))
-    found = world.journal.turn(going_on.conversation, turn.id)
-    assert found is not None
-    world.index.add(found)
-    world.work()
-    assert world.traces(old) == []
-    assert world.traces(going_on) == EVERYWHERE
-
-
-def test_retention_without_elasticsearch_and_with_a_key_that_may_not(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    old = world.talks()
-    world.now += 20 * DAY
-    world.index.refuses = ChatServerError("this key may not delete")
-    world.eraser(retention_days=10).look()
-    assert "RETENTION_DAYS: nothing can be erased at the moment: this key may not delete" in caplog.text
-    assert world.tombstones.newest() == 0
-    world.erasure = world.new_erasure(elastic=False)
-    world.eraser(retention_days=10).look()
-    world.work()
-    assert world.traces(old) == ["elasticsearch"]
-    assert not world.tombstones.open()
-
-
-def test_what_was_erased_while_elasticsearch_was_switched_off_goes_when_it_is_on_again(world: World) -> None:
-    gone, other = world.talks(), world.talks()
-    world.erasure = world.new_erasure(elastic=False)
-    tombstone = world.ask("conversation", gone.conversation)
-    world.work()
-    assert world.state(tombstone).done_at
-    assert world.traces(gone) == ["elasticsearch"]
-    world.now += DAY
-    world.erasure = world.new_erasure()
-    world.work()
-    assert world.traces(gone) == []
-    assert world.traces(other) == EVERYWHERE
-
-
-def test_asked_again_while_elasticsearch_is_away_it_says_how_it_stands(world: World) -> None:
-    identity = world.talks()
-    tombstone = world.ask("conversation", identity.conversation)
-    world.index.refuses = UNREACHABLE
-    world.work()
-    again = world.eraser().erase("conversation", identity.conversation, False, patience=0.1)
-    assert again == {"erasure": tombstone.id, "done": False, "waits_for": "Elasticsearch"}
-
-
 def test_an_operator_is_told_what_went_and_what_is_waited_for(world: World) -> None:
     identity = world.talks()
     eraser = world.eraser()
@@ -417,6 +139,19 @@ def test_an_operator_is_told_what_went_and_what_is_waited_for(world: World) -> N
     for nobody in ("", "x" * 201, "two\nlines", "\x1b[2J", "\ud800"):
         with pytest.raises(ValueError, match="not the id"):
             eraser.erase("user", nobody, True)
+
+
+def test_the_log_has_too_little_of_an_id_to_use_it() -> None:
+    shown = {str(Tombstone(1, "user", subject, 0)) for subject in ("ada@example.com", "ada", "7", USER)}
+    assert shown == {
+        "erasure 1 (user ada@exa…)",
+        "erasure 1 (user a…)",
+        "erasure 1 (user …)",
+        "erasure 1 (user b5751001…)",
+    }
+
+
+# Users who sign in.
 
 
 @pytest.mark.parametrize("elastic", [True, False])
@@ -471,28 +206,3 @@ def test_a_late_document_of_a_signed_in_user_takes_only_its_own_conversation_alo
     world.work()
     assert "late" not in world.index.documents
     assert world.traces(back) == EVERYWHERE
-
-
-def test_the_log_has_too_little_of_an_id_to_use_it() -> None:
-    shown = {str(Tombstone(1, "user", subject, 0)) for subject in ("ada@example.com", "ada", "7", USER)}
-    assert shown == {
-        "erasure 1 (user ada@exa…)",
-        "erasure 1 (user a…)",
-        "erasure 1 (user …)",
-        "erasure 1 (user b5751001…)",
-    }
-
-
-def test_the_number_of_an_erasure_is_never_given_twice(world: World) -> None:
-    identities = [world.talks(None, "old") for _ in range(3)]
-    world.now += 20 * DAY
-    eraser = world.eraser(retention_days=10, keep_aged=DAY)
-    eraser.look()
-    world.database.write(lambda connection: connection.exec_driver_sql("UPDATE turns SET shipped_at = 1"))
-    world.database.write(lambda connection: connection.exec_driver_sql("UPDATE feedback SET shipped_at = 1"))
-    world.work(rounds=8)
-    newest = world.tombstones.newest()
-    world.now += 5 * DAY
-    eraser.look()
-    assert world.tombstones.newest() == newest
-    assert world.ask("conversation", identities[0].conversation).id == newest + 1

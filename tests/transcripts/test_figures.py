@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,13 +17,6 @@ from app.transcripts.figures import DAY, KEPT, DayFigures, Figures, percentile
 from app.transcripts.whole_rows import Written, put_in
 
 NOW = 100 * DAY + DAY // 2
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    return database
 
 
 def say(database: Database, name: str, at: int, wait: int | None, state: TurnState = TurnState.COMPLETE) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,6 @@ from tests.fakes import MemoryJournal
 from tests.running_server import PATIENCE
 
 ME = new_identity()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    yield database
-    database.close()
 
 
 @pytest.fixture

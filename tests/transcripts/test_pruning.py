@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from app.chat.identity import Identity, new_identity
@@ -15,19 +12,6 @@ from app.transcripts.pruning import prune
 from tests.transcripts.talks import SERVICE, begin, say, talk
 
 LONG_AGO, BEFORE = 1000, 1_000_000
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def journal(database: Database) -> SqlJournal:
-    return SqlJournal(database, owner="me")
 
 
 def ship(database: Database) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,14 +20,6 @@ from tests.running_server import PATIENCE
 
 CALM = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 WORDS = ("blue", "Lamp", "100%", "a_b", "ПРИВЕТ", "привет", "!x", "it's")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -7,44 +7,18 @@ test's (`green`, `sockets`, `worker`). A rule does one thing and lets everybody 
 
 from __future__ import annotations
 
-import atexit
-import itertools
-import logging
-import shutil
-import sqlite3
-import sys
-import tempfile
-import uuid
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from app.chat.interfaces import Delta, Finished, Status, Trace
 from app.chat.turns import TurnState
 from app.errors import AssistantError, Code
-from app.transcripts.database import Database
-from tests.faults.machine.green import Green, GreenThreading
-from tests.faults.machine.ledger import WATCH, Ledger, Row
-from tests.faults.machine.sockets import Link
-from tests.faults.machine.tab import Call, Tab
-from tests.faults.machine.worker import (
-    CUT,
-    DEADLINE,
-    MAX_RUNNING,
-    TURN_QUEUE,
-    PlannedFault,
-    Step,
-    Stream,
-    Swallowed,
-    Worker,
-)
+from tests.faults.machine.promises import Promises
+from tests.faults.machine.tab import Tab
+from tests.faults.machine.worker import CUT, PlannedFault, Step
 
-MODULES = ("runner", "queue", "answering", "conversations")
-LOGGERS = ("app.chat.runner", "ws.namespace")
 MOST_TURNS = 14
 """Turns of a conversation: fewer than one `session` lists."""
 
@@ -78,31 +52,8 @@ steps = st.one_of(
 )
 
 
-class TurnMachine(RuleBasedStateMachine):
+class TurnMachine(Promises):
     """The chat with its visitors. Everything random comes from the rules' arguments."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.green = Green()
-        self.database, file = empty_journal()
-        self.ledger = Ledger(file)
-        self.patch = pytest.MonkeyPatch()
-        for module in MODULES:
-            self.patch.setattr(f"app.chat.{module}.threading", GreenThreading(self.green))
-        ids = itertools.count(1)
-        self.patch.setattr("uuid.uuid4", lambda: uuid.UUID(int=next(ids)))
-        self.swallowed = Swallowed(self.ledger)
-        for name in LOGGERS:
-            log = logging.getLogger(name)
-            self.patch.setattr(log, "propagate", False)
-            log.addHandler(self.swallowed)
-        self.lives: list[Worker] = []
-        self.tabs: list[Tab] = []
-        self.links: list[Link] = []
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        self.ratings: dict[str, str | None] = {}
-        self.accepted_at: dict[str, float] = {}
-        self.names = itertools.count(1)
 
     @initialize(killing=st.booleans())
     def start(self, killing: bool) -> None:
@@ -394,230 +345,3 @@ class TurnMachine(RuleBasedStateMachine):
         self.worker.journal_broken = False
         self.green.now += 5
         self.settle(hold)
-
-    # What holds after every step ------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        self.ledger.look()
-        settled = self.worker.idle and not self.worker.journal_broken
-        self.ledger.check_rows(TURN_QUEUE, MAX_RUNNING, settled=settled)
-        for tab in self.tabs:
-            self.check_tab(tab)
-        if settled:
-            self.check_nobody_waits_for_nothing()
-        self.complain()
-
-    def check_tab(self, tab: Tab) -> None:
-        for turn_id, shown in tab.shown.items():
-            pieces, row = self.ledger.pieces(turn_id), self.ledger.rows[turn_id]
-            if shown.state is not None:
-                same = (shown.state, shown.text) == (row.state, row.answer)
-                self.ledger.must(same, f"{tab.name} shows {shown} of {row}")
-            else:
-                so_far = "".join(pieces[: shown.seq + 1])
-                self.ledger.must(shown.text == so_far, f"{tab.name} shows {shown.text!r} to {shown.seq}: {so_far!r}")
-        link = tab.link
-        if tab.ready and link and link.whole and link.stands and not link.packets and not link.calls:
-            self.check_up_to_date(tab)
-
-    def check_up_to_date(self, tab: Tab) -> None:
-        """A tab whose connection lost nothing lacks nothing, without asking."""
-        busy = any(task.held for task in self.green.tasks)
-        for row in self.ledger.of(tab.conversation or ""):
-            told, shown = self.ledger.told.get(row.id), tab.shown.get(row.id)
-            if shown is None:
-                self.ledger.must(busy, f"{tab.name} has not heard of {row.id}")
-            elif shown.state is None and told is not None:
-                self.ledger.must(shown.seq >= told.published - 1, f"{tab.name} is behind in {row.id}: {shown}")
-                self.ledger.must(not told.ends, f"{tab.name} has not heard the end of {row.id}")
-
-    def check_nobody_waits_for_nothing(self) -> None:
-        rows = [row for row in self.ledger.rows.values() if not row.state.final]
-        running = {row.conversation for row in rows if row.state is TurnState.RUNNING}
-        # One that has its place may still wait for the recorded end of the one before it.
-        begun = self.worker.runner._answers
-        waiting = [row.id for row in rows if row.conversation not in running and row.id not in begun]
-        self.ledger.must(len(running) >= MAX_RUNNING or not waiting, f"nobody runs {waiting}")
-
-    def check_kept(self, row: Row) -> None:
-        """After more than a second the journal has all pieces, and everything that was said is in a piece."""
-        told = self.ledger.told[row.id]
-        self.ledger.must(row.seq == len(told.pieces) - 1, f"{row.id}: kept to {row.seq} of {len(told.pieces)} pieces")
-        said = "".join(told.deltas)
-        if "【" not in said:
-            self.ledger.must(row.answer == said, f"{row.id}: {said!r} was said, {row.answer!r} is kept")
-
-    def complain(self) -> None:
-        assert not self.ledger.wrong, "\n".join(self.ledger.wrong)
-
-    # The end ---------------------------------------------------------------------------------------------------
-
-    def teardown(self) -> None:
-        try:
-            if self.lives and sys.exc_info()[0] is None:
-                self.let_everything_end()
-        finally:
-            for worker in self.lives:
-                worker.die(late=False)
-            for name in LOGGERS:
-                logging.getLogger(name).removeHandler(self.swallowed)
-            self.patch.undo()
-
-    def let_everything_end(self) -> None:
-        self.worker.journal_broken = False
-        for tab in self.open_tabs:
-            tab.prompt = True
-            if not (tab.link and tab.link.up):
-                self.connect(tab)
-        self.until_nothing_is_left()
-        for token in self.tokens():
-            self.tabs.append(Tab(f"fresh tab {len(self.tabs) + 1}", token))
-            self.connect(self.tabs[-1])
-        self.until_nothing_is_left()
-        self.check_the_end()
-
-    def until_nothing_is_left(self) -> None:
-        """Everybody goes on, the assistant ends its answers, tabs ask when it is quiet: until all have ended."""
-        for _ in range(60):
-            for task in self.green.tasks:
-                task.held = False
-            for stream in self.streams:
-                stream.steps.append(Finished())
-            self.green.now += 6
-            self.settle()
-            self.ledger.look()
-            asking = [(tab, call) for tab in self.open_tabs if tab.ready for call in tab.quiet()]
-            if not asking and self.worker.idle and all(row.state.final for row in self.ledger.rows.values()):
-                return
-            for tab, call in asking:
-                self.call(tab, call)
-        self.complain()
-        raise AssertionError(f"it does not end: {asking}, {[task.name for task in self.green.tasks]}")
-
-    def check_the_end(self) -> None:
-        ledger, queue = self.ledger, self.worker.queue
-        ledger.must((queue.running, queue.waiting) == (0, 0), "the queue is not empty")
-        ledger.must(not queue._unfinished, f"places in the queue are lost: {queue._unfinished}")
-        ledger.must(not self.worker.runner._answers, "answers are left over")
-        ledger.must(not self.streams, "the assistant still answers")
-        known = {(row.conversation, row.client_id): (row.id, row.text) for row in ledger.rows.values()}
-        ledger.must(ledger.accepted.items() <= known.items(), "an accepted message has no turn")
-        ledger.must(ledger.told.keys() <= ledger.rows.keys(), "a turn is not in the journal")
-        for tab in self.open_tabs:
-            ledger.must(tab.ready and not tab.outgoing, f"{tab.name} is stuck")
-            mine = {row.id: (row.state, row.answer) for row in ledger.of(tab.conversation or "")}
-            shown = {turn_id: (shown.state, shown.text) for turn_id, shown in tab.shown.items()}
-            ledger.must(mine == shown, f"{tab.name} shows {shown}, the journal has {mine}")
-            for turn_id, rest in tab.shown.items():
-                rated = self.ratings.get(turn_id)
-                ledger.must(rest.feedback == rated, f"{tab.name} shows {turn_id} rated {rest.feedback}, not {rated}")
-        self.complain()
-
-    # Moving things -------------------------------------------------------------------------------------------
-
-    @property
-    def worker(self) -> Worker:
-        return self.lives[-1]
-
-    @property
-    def streams(self) -> list[Stream]:
-        return [stream for worker in self.lives for stream in worker.streams]
-
-    @property
-    def open_tabs(self) -> list[Tab]:
-        return [tab for tab in self.tabs if tab.open]
-
-    @property
-    def ready_tabs(self) -> list[Tab]:
-        return [tab for tab in self.open_tabs if tab.ready]
-
-    @property
-    def unfinished(self) -> list[Row]:
-        return [row for row in self.ledger.rows.values() if not row.state.final]
-
-    def ready_tab(self, pick: int) -> Tab:
-        return self.ready_tabs[pick % len(self.ready_tabs)]
-
-    def open_tab_at(self, pick: int) -> Tab:
-        return self.open_tabs[pick % len(self.open_tabs)]
-
-    def turn_id(self, which: int) -> str:
-        """One of all turns, the last one first, whoever's they are; or one that there is not."""
-        known = sorted(self.ledger.rows, reverse=True)
-        return [*known, str(uuid.UUID(int=0))][which % (len(known) + 1)]
-
-    def tokens(self) -> list[str]:
-        """One token for each conversation that a tab knows."""
-        return list({tab.conversation: tab.token for tab in self.tabs if tab.conversation and tab.token}.values())
-
-    def conversation_at_server(self, tab: Tab) -> str | None:
-        client = self.worker.clients.find(tab.link.sid) if tab.link else None
-        return client.identity.conversation if client else None
-
-    def begin_life(self) -> None:
-        worker = Worker(self.green, self.ledger, self.database, len(self.lives) + 1, killing=self.killing)
-        self.lives.append(worker)
-
-    def connect(self, tab: Tab) -> None:
-        tab.greeted = False
-        tab.link = self.worker.connect(tab.auth())
-        self.links.append(tab.link)
-
-    def disconnect(self, tab: Tab, *, noticed: bool) -> None:
-        if tab.link:
-            tab.link.cut()
-            if noticed:
-                self.worker.hang_up(tab.link)
-        tab.greeted = False
-
-    def call(self, tab: Tab, *calls: Call) -> None:
-        """A tab sends; what is sent into a broken connection is lost."""
-        for event, payload in calls:
-            if tab.link and tab.link.up and tab.link.stands:
-                self.worker.call(tab.link, event, payload)
-
-    def hand_over(self, tab: Tab) -> None:
-        assert tab.link is not None
-        packet = tab.link.packets.pop(0)
-        calls = tab.hear(packet)
-        holes = packet.event == "assistant_message" and calls
-        self.ledger.must(not (holes and tab.link.whole), f"{tab.name} has a hole on a connection that lost nothing")
-        self.call(tab, *calls)
-
-    def settle(self, hold: int = 0) -> None:
-        """All run until they wait, and prompt tabs hear what there is for them."""
-        late = [row for row in self.ledger.rows.values() if self.green.now - self.accepted_at[row.id] > DEADLINE]
-        self.ledger.may_fail(late)
-        self.green.run(hold)
-        while any(tab.link and tab.link.packets for tab in self.open_tabs if tab.prompt):
-            for tab in self.open_tabs:
-                if tab.prompt and tab.link and tab.link.packets:
-                    self.hand_over(tab)
-            self.green.run()
-        self.ledger.look()
-        for row in self.ledger.rows.values():
-            self.accepted_at.setdefault(row.id, self.green.now)
-        if self.worker.journal_broken:
-            self.ledger.may_fail(self.ledger.rows.values())
-        self.check()
-
-
-@cache
-def journal_file() -> tuple[Database, sqlite3.Connection]:
-    """One file for all runs: what SQLAlchemy has learnt about its statements is worth two thirds of the time."""
-    folder = tempfile.mkdtemp(prefix="turn-machine-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    path = Path(folder) / "journal.sqlite3"
-    database = Database(path)
-    database.upgrade()
-    file = sqlite3.connect(path, isolation_level=None)
-    file.executescript(WATCH)
-    return database, file
-
-
-def empty_journal() -> tuple[Database, sqlite3.Connection]:
-    """The journal's file with nothing in it, and a second way to look into it."""
-    database, file = journal_file()
-    for table in ("feedback", "turns", "conversations", "changes"):
-        file.execute(f"DELETE FROM {table}")
-    return database, file
