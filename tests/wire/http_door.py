@@ -80,8 +80,11 @@ class Connection(BaseHTTPRequestHandler):
                 self.server.connections.discard(self.connection)
 
     def serve(self) -> None:
-        """One request."""
+        """One request; what broke off before all of it had arrived is none."""
         request = self._read()
+        if request is None:
+            self.close_connection = True
+            return
         upstream = self.server.upstream
         upstream.log.add(request)
         exchange = Exchange(upstream, self, request)
@@ -108,8 +111,11 @@ class Connection(BaseHTTPRequestHandler):
                 exchange.send_broken(error)
             raise
 
-    def _read(self) -> RecordedRequest:
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def _read(self) -> RecordedRequest | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        if len(raw) < length:
+            return None
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
         request_id = f"req_{secrets.token_hex(16)}"

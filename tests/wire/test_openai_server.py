@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,14 @@ def test_it_starts_and_stops_at_once_even_while_a_stream_stalls() -> None:
 def test_it_listens_on_the_loopback_address_only(upstream: OpenAIServer) -> None:
     assert upstream._door.server_address[0] == "127.0.0.1"
     assert upstream.base_url == f"http://127.0.0.1:{upstream.port}/v1"
+
+
+def test_a_request_that_breaks_off_is_none(upstream: OpenAIServer) -> None:
+    with socket.create_connection(("127.0.0.1", upstream.port), timeout=PATIENCE) as client:
+        client.sendall(b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert upstream.requests == []
 
 
 def test_it_runs_by_hand_and_prints_its_address_first() -> None:
