@@ -11,11 +11,12 @@ from flask import Flask
 from flask_socketio import SocketIO
 from socketio import Manager
 
+from app.chat.clock import Clock
 from app.chat.conversations import Conversations
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
 from app.chat.queue import TurnQueue
-from app.chat.runner import Clock, Limits, Runner
+from app.chat.runner import Limits, Runner
 from app.chat.turns import Turn
 from app.chat.user_tokens import UserTokens
 from app.settings import Settings

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
 from app.chat.answering import Answer
+from app.chat.clock import Clock
 from app.chat.coalescer import INTERVAL
 from app.chat.interfaces import Assistant, Journal, Listener, Question, Trace
 from app.chat.queue import TurnQueue
+from app.chat.recorder import Recorder
 from app.chat.turns import Turn, TurnError, TurnState
-from app.errors import AssistantError, ChatError, Code, JournalError
+from app.errors import AssistantError, ChatError, Code
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +35,6 @@ while the journal is in trouble."""
 CUT = AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer broke off. Please ask again.", detail="no end of stream")
 TOO_SLOW = ChatError(Code.DEADLINE_EXCEEDED, "The answer took too long and was ended.")
 FAULT = ChatError(Code.INTERNAL, "Something went wrong on our side. Please try again.")
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time, handed in: `seconds` is monotonic, `utc` is milliseconds since 1970, `sleep` takes seconds."""
-
-    seconds: Callable[[], float] = time.monotonic
-    utc: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    sleep: Callable[[float], None] = time.sleep
-
 
 Spawn = Callable[[Callable[[], object]], Callable[[], None]]
 """Starts a green thread, and gives what ends it from outside, wherever it waits (or does nothing)."""
@@ -73,6 +64,7 @@ class Runner:
         self._spawn = spawn
         self._limits = limits or Limits()
         self._clock = clock or Clock()
+        self._recorder = Recorder(journal, assistant, self._clock)
         self._answers: dict[str, Answer] = {}
         self._leaving = 0
         self._some_running = threading.Event()
@@ -106,7 +98,7 @@ class Runner:
         """End a turn that was withdrawn from the queue before it ran."""
         self._leaving += 1
         try:
-            self._listener.finished(self._record(replace(turn, state=state, finished_at=self._clock.utc())))
+            self._listener.finished(self._recorder.end(replace(turn, state=state, finished_at=self._clock.utc())))
         finally:
             self._leaving -= 1
 
@@ -143,7 +135,7 @@ class Runner:
     def _begin(self, answer: Answer) -> bool:
         while not answer.ended:
             now = self._clock.utc()
-            state = self._start(answer.turn, now)
+            state = self._recorder.start(answer.turn, now)
             if state is TurnState.RUNNING and not answer.ended:
                 answer.turn = replace(answer.turn, state=TurnState.RUNNING, started_at=now)
                 self._listener.status(answer.turn, "thinking")
@@ -155,14 +147,6 @@ class Runner:
                 self._clock.sleep(AGAIN)
         return False
 
-    def _start(self, turn: Turn, now: int) -> TurnState:
-        """Try to make it the running turn: still queued if it has to wait for another worker, or for the journal."""
-        try:
-            return self._journal.start(turn.id, now)
-        except JournalError as error:
-            log.error("turn %s: its start cannot be recorded yet: %s", turn.id, error.message)
-            return TurnState.QUEUED
-
     def _read(self, answer: Answer) -> None:
         turn = answer.turn
         history = self._journal.history(turn.conversation, turn.index, self._limits.history_chars)
@@ -171,7 +155,7 @@ class Runner:
         with closing(self._assistant.stream(question)) as events:
             for event in events:
                 if isinstance(event, Trace) and (event.thread_id or event.run_id):
-                    self._trace(answer, event)
+                    self._recorder.trace(answer, event)
                 if not answer.take(event, self._clock.seconds(), self._clock.utc()):
                     return
                 if answer.full:
@@ -182,14 +166,6 @@ class Runner:
         if answer.outcome is None:
             raise CUT
         self._finish(answer, answer.outcome)
-
-    def _trace(self, answer: Answer, trace: Trace) -> None:
-        try:
-            self._journal.trace(answer.turn.id, self._assistant.name, trace)
-        except JournalError as error:
-            # Nobody's answer ends for that; it is written with the final state.
-            log.error("turn %s: where it is cannot be recorded yet: %s", answer.turn.id, error.message)
-            answer.unrecorded.append(trace)
 
     def _end_early(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
         """End an answer from outside: nobody reads on, and the connection to the assistant is closed."""
@@ -206,7 +182,7 @@ class Runner:
         if turn is None:
             return False
         answer.cancellation.cancel()
-        recorded = self._record(turn, answer.unrecorded)
+        recorded = self._recorder.end(turn, answer.unrecorded)
         del self._answers[turn.id]
         try:
             self._listener.finished(recorded)
@@ -214,24 +190,6 @@ class Runner:
             self._queue.done(turn)
             self.start_waiting()
         return True
-
-    def _record(self, turn: Turn, traces: Sequence[Trace] = ()) -> Turn:
-        """Write the final state, however long the journal is in trouble: nobody is told before it stands there.
-
-        The turn as the journal has it then: somebody else's final state, if that was written first.
-        """
-        pause = 0.1
-        while True:
-            try:
-                for trace in traces:
-                    self._journal.trace(turn.id, self._assistant.name, trace)
-                if self._journal.finish(turn):
-                    return turn
-                return self._journal.turn(turn.conversation, turn.id) or turn
-            except JournalError as error:
-                log.error("turn %s: its end cannot be recorded yet: %s", turn.id, error.message)
-                self._clock.sleep(pause)
-                pause = min(pause * 2, 5)
 
     def _keep_ticking(self) -> None:
         self._some_running.set()
@@ -269,36 +227,18 @@ class Runner:
 
     def _keep_and_stop(self) -> None:
         try:
-            self._keep()
+            self._recorder.keep(list(self._answers.values()))
             self._hear_stops()
         finally:
             self._keeping = False
 
     def _hear_stops(self) -> None:
         """End what was stopped by way of another worker."""
-        try:
-            asked = self._journal.stop_requests()
-        except JournalError:
-            return
-        for turn_id in asked:
+        for turn_id in self._recorder.stops():
             if (answer := self._answers.get(turn_id)) is not None:
                 self._spawn(partial(self._end_early, answer, TurnState.STOPPED))
             elif (waiting := self._queue.withdraw(turn_id)) is not None:
                 self._spawn(partial(self.end_waiting, waiting, TurnState.STOPPED))
-
-    def _keep(self) -> None:
-        answers = list(self._answers.values())
-        texts = [text for answer in answers if (text := answer.unkept())]
-        if not texts:
-            return
-        try:
-            self._journal.keep_texts(texts)
-        except JournalError as error:
-            log.error("the texts of %d running turns cannot be kept at the moment: %s", len(texts), error.message)
-            return
-        for turn_id, _, seq in texts:
-            if turn_id in self._answers:
-                self._answers[turn_id].kept_seq = seq
 
     def _watch(self, now: float) -> None:
         for answer in list(self._answers.values()):

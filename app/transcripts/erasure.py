@@ -14,20 +14,21 @@ nothing else up. docs/forgetting.md says why in this order.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.chat.interfaces import Forgetful
 from app.errors import AssistantError, ChatServerError, JournalError
-from app.transcripts.leases import Lease, Leases
+from app.transcripts.leases import Leases
 from app.transcripts.subjects import Subjects
 from app.transcripts.tombstones import Elsewhere, Kind, Step, Tombstone, Tombstones
+from app.transcripts.workers import Notes, Workers
 
 log = logging.getLogger(__name__)
 
-ERASING, SHIPPING = "erasing", "shipping"
-"""Names of leases: who works on tombstones, and who has a batch to Elasticsearch under way, or had one last."""
+ERASING = "erasing"
+"""The name of the lease of who works on tombstones."""
 LEASE_SECONDS = 60
 LOOK_AGAIN_AFTER = 120_000
 """Milliseconds after which Elasticsearch is looked at a second time: longer than a batch can be under way there."""
@@ -50,10 +51,6 @@ class Store(Protocol):
     def erase_before(self, moment: int) -> int: ...
 
 
-Workers = Callable[[], Mapping[str, int]]
-"""The server processes that live, and for each the newest tombstone that it has done its part for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What there is of a subject. `documents`: in Elasticsearch; None if it is off."""
@@ -67,18 +64,17 @@ class Erasure:
     """Works on tombstones. `holder`: this process, as it stands in leases. `utc` gives milliseconds since 1970."""
 
     def __init__(
-        self, tombstones: Tombstones, subjects: Subjects, leases: Leases, holder: str, workers: Workers,
+        self, tombstones: Tombstones, subjects: Subjects, leases: Leases, holder: str, notes: Notes,
         utc: Callable[[], int], elastic: Store | None = None, assistant: Forgetful | None = None,
     ) -> None:  # fmt: skip
         self._tombstones = tombstones
         self._subjects = subjects
         self._leases = leases
         self._holder = holder
-        self._workers = workers
+        self._workers = Workers(notes, subjects, leases, utc)
         self._utc = utc
         self._elastic = elastic
         self._assistant = assistant
-        self._shipping: dict[int, Lease] = {}
         self._pauses: dict[tuple[int, Step], tuple[int, int]] = {}
 
     @property
@@ -141,9 +137,9 @@ class Erasure:
             self._finish(tombstone)
 
     def _until_journal(self, tombstone: Tombstone) -> Tombstone:
-        if tombstone.step is Step.ASKED and self._all_told(tombstone):
+        if tombstone.step is Step.ASKED and self._workers.all_told(tombstone):
             tombstone = self._done(tombstone, Step.TOLD)
-        if tombstone.step is Step.TOLD and self._batches_ended(tombstone):
+        if tombstone.step is Step.TOLD and self._workers.batches_ended(tombstone):
             tombstone = self._done(tombstone, Step.QUIET)
         while tombstone.step is Step.QUIET:
             left = self._subjects.delete(tombstone, self._utc())
@@ -165,24 +161,6 @@ class Erasure:
         if self._elastic is not None and self._subjects.unshipped_before(moment):
             return age
         return self._done(age, Step.JOURNAL)
-
-    def _all_told(self, tombstone: Tombstone) -> bool:
-        """Whether every living server process has done its part, and has no turn of the subject any more."""
-        workers = self._workers()
-        if any(newest < tombstone.id for newest in workers.values()):
-            return False
-        return not any(turn.owner in workers for turn in self._subjects.unfinished(tombstone))
-
-    def _batches_ended(self, tombstone: Tombstone) -> bool:
-        """Whether no batch is under way that was begun before the tombstone stood. Later ones have nothing of it.
-
-        Who ships renews its lease for each batch (app/transcripts/outbox.py).
-        """
-        lease = self._leases.current(SHIPPING, self._utc())
-        if lease is not None and self._shipping.setdefault(tombstone.id, lease) == lease:
-            return False
-        self._shipping.pop(tombstone.id, None)
-        return True
 
     def _forget(self, tombstone: Tombstone) -> Tombstone:
         there = Elsewhere.of(tombstone)

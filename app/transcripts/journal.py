@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, exists, func, insert, select, update
 
 from app.chat.identity import Identity
 from app.chat.interfaces import Exchange, Remote, Trace
-from app.chat.turns import Turn, TurnError, TurnState, UserMessage, states_before
+from app.chat.turns import Turn, TurnState, UserMessage, states_before
 from app.errors import ChatError, Code
 from app.transcripts.database import Database
 from app.transcripts.ownership import identity_of, take
 from app.transcripts.tables import conversations, feedback, probe, turns
+from app.transcripts.turn_rows import final_values, new_row, turn_of, turn_rows
 
 UNFINISHED = [state for state in TurnState if not state.final]
 REPLAYED = [TurnState.COMPLETE, TurnState.STOPPED, TurnState.TRUNCATED, TurnState.INTERRUPTED]
@@ -53,7 +54,7 @@ class SqlJournal:
                 page_url=message.page_url, page_title=message.page_title,
                 client_ip=message.client_ip, user_agent=message.user_agent, signed_in=identity.signed_in,
             )  # fmt: skip
-            connection.execute(insert(turns).values(_new_row(turn, self.owner)))
+            connection.execute(insert(turns).values(new_row(turn, self.owner)))
             return turn
 
         return self._database.write(work)
@@ -93,15 +94,8 @@ class SqlJournal:
 
     def finish(self, turn: Turn) -> bool:
         """Write a turn's final state. False: it has one already, and keeps that."""
-        ended = self._change(
-            (turns.c.id == turn.id, turns.c.state.in_(states_before(turn.state))),
-            state=turn.state, answer=turn.answer, seq=turn.seq, first_piece_at=turn.first_piece_at,
-            finished_at=turn.finished_at, citations=list(turn.citations), usage=turn.usage, model=turn.model,
-            response_id=turn.response_id, corrected=turn.corrected, assistant=turn.assistant,
-            request_ids=list(turn.request_ids),
-            error_code=turn.error.code if turn.error else None,
-            error_message=turn.error.message if turn.error else None,
-        )  # fmt: skip
+        not_ended = (turns.c.id == turn.id, turns.c.state.in_(states_before(turn.state)))
+        ended = self._change(not_ended, **final_values(turn))
         self.changed()
         return ended
 
@@ -239,36 +233,3 @@ class SqlJournal:
 
 def _next_index(conversation: str) -> Select[Any]:
     return select(func.max(turns.c.turn_index) + 1).where(turns.c.conversation_uuid == conversation)
-
-
-def turn_rows() -> Select[Any]:
-    """Turns with all that `turn_of` reads."""
-    later = feedback.alias()
-    is_last = ~exists().where(later.c.turn_id == feedback.c.turn_id, later.c.n > feedback.c.n)
-    rating = select(feedback.c.rating).where(feedback.c.turn_id == turns.c.id, is_last).scalar_subquery()
-    whose = (conversations.c.user_id, conversations.c.by_user_token)
-    return select(turns, *whose, rating.label("rating")).join_from(turns, conversations)
-
-
-def _new_row(turn: Turn, owner: str) -> dict[str, Any]:
-    return {
-        "id": turn.id, "conversation_uuid": turn.conversation, "turn_index": turn.index, "owner": owner,
-        "client_id": turn.client_id, "state": turn.state, "text": turn.text, "answer": "", "seq": -1,
-        "accepted_at": turn.accepted_at, "corrected": False,
-        "page_url": turn.page_url, "page_title": turn.page_title,
-        "client_ip": turn.client_ip, "user_agent": turn.user_agent,
-    }  # fmt: skip
-
-
-def turn_of(row: Row[Any]) -> Turn:
-    """The turn of a row that has the columns of `turn_rows`."""
-    error = TurnError(row.error_code, row.error_message or "") if row.error_code else None
-    return Turn(
-        row.id, row.conversation_uuid, row.user_id, row.turn_index, row.client_id, row.text, row.accepted_at,
-        state=TurnState(row.state), answer=row.answer, seq=row.seq, started_at=row.started_at,
-        first_piece_at=row.first_piece_at, finished_at=row.finished_at, citations=tuple(row.citations or ()),
-        usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
-        assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
-        request_ids=tuple(row.request_ids or ()), feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
-        client_ip=row.client_ip, user_agent=row.user_agent, signed_in=row.by_user_token,
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The shipper: takes batches from the outbox to Elasticsearch, in one green thread, whatever happens on the way.
+"""The shipper: has one batch after another delivered to Elasticsearch, in one green thread, whatever happens.
 
 It is woken when a turn is finished or a rating given, gathers for a moment what comes with it, and otherwise looks
 every few seconds. While Elasticsearch cannot be used, everything stays in the outbox, and the log says so once. It
@@ -10,17 +10,16 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Protocol
 
-from app.chat.runner import Clock
+from app.chat.clock import Clock
 from app.errors import JournalError
+from app.transcripts.delivery import Delivery, Destination
 from app.transcripts.elastic_errors import ElasticError, ElasticNotSetUp, ElasticUnavailable
 from app.transcripts.outage import Outage, Pace, State
-from app.transcripts.outbox import BATCH_BYTES, BATCH_DOCUMENTS, Entry, Outbox
-from app.transcripts.records import Document
+from app.transcripts.outbox import BATCH_BYTES, BATCH_DOCUMENTS, Outbox
 from app.transcripts.waiting import Depth
 
 log = logging.getLogger(__name__)
@@ -28,27 +27,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 5.0
 """Seconds for which a count of what waits is good enough."""
 TIDY_EVERY = 3600.0
-
-
-class Outcome(Protocol):
-    """What Elasticsearch said about one document."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def state(self) -> Literal["stored", "again", "refused"]: ...
-
-    @property
-    def reason(self) -> str | None: ...
-
-
-class Destination(Protocol):
-    """What is needed of Elasticsearch (`app.transcripts.elastic.Elastic`). Every call raises `ElasticError`."""
-
-    def create(self, documents: Sequence[Document]) -> Sequence[Outcome]: ...
-
-    def check(self) -> None: ...
 
 
 class Progress(Protocol):
@@ -69,14 +47,13 @@ class Shipper:
     ) -> None:  # fmt: skip
         self._outbox = outbox
         self._elastic = elastic
-        self._progress = progress
         self._set_up = set_up
         self._tidy = tidy
         self._clock = clock or Clock()
         self._pace = pace or Pace()
         self._outage = Outage(self._pace, chance, progress.outage)
+        self._delivery = Delivery(outbox, elastic, self._clock, progress.shipped, self._over)
         self._checked = False
-        self._leased = False
         self._more = False
         self._tidied_at = self._clock.seconds()
         self._depth = Depth(0, 0)
@@ -149,7 +126,7 @@ class Shipper:
             self._more = False
             self._next()
         with suppress(JournalError):
-            self._rest()
+            self._delivery.rest()
         self._ended.set()
 
     def _next(self) -> float:
@@ -173,68 +150,20 @@ class Shipper:
         try:
             if not self._checked:
                 self._check()
-            batch = self._outbox.pending(breathe=self._breathe)
-            shipped = self._ship(batch)
+            batch = self._delivery.next_batch()
+            if not batch:
+                self._over()
+            shipped = bool(batch) and self._delivery.deliver(batch)
         except ElasticError as error:
             self._checked = False
             self._outage.failed(error, self._clock.seconds(), self._waiting)
             return self._outage.not_before - self._clock.seconds()
         if not shipped:
-            self._rest()
+            self._delivery.rest()
             return self._pace.idle
         self._more = len(batch) >= BATCH_DOCUMENTS // 2 or sum(entry.size for entry in batch) >= BATCH_BYTES // 2
         # At most half of the time, however slow the machine is.
         return max(self._pace.between, self._clock.seconds() - begun) if self._more else self._pace.gather
-
-    def _ship(self, batch: Sequence[Entry]) -> bool:
-        """Send a batch and record what became of it. False: there is none, or another worker ships."""
-        if not batch:
-            self._outage.over(self._clock.seconds(), self._waiting)
-            return False
-        allowed = self._outbox.begin(batch, self._clock.utc())
-        self._leased = allowed is not None
-        if allowed is None:
-            return False
-        self._breathe()
-        try:
-            outcomes = self._send(allowed)
-        except Exception:
-            # Whatever it was, some of it may be there.
-            self._outbox.leave(allowed)
-            raise
-        self._breathe()
-        self._settle(allowed, outcomes)
-        return True
-
-    def _send(self, batch: Sequence[Entry]) -> dict[str, Outcome]:
-        documents = [entry.document for entry in batch if entry.fault is None]
-        if not documents:
-            return {}
-        outcomes = {outcome.id: outcome for outcome in self._elastic.create(documents)}
-        states = {outcome.state for outcome in outcomes.values()}
-        if states == {"refused"}:
-            # Nothing of it was good enough: is it the documents, or the index?
-            self._elastic.check()
-        elif states == {"again"}:
-            raise ElasticUnavailable("Elasticsearch takes no records at the moment (429)")
-        self._outage.over(self._clock.seconds(), self._waiting)
-        return outcomes
-
-    def _settle(self, batch: Sequence[Entry], outcomes: dict[str, Outcome]) -> None:
-        stored, refused = [], []
-        for entry in batch:
-            outcome = outcomes.get(entry.document.id)
-            if entry.fault is not None:
-                refused.append((entry, entry.fault))
-            elif outcome is not None and outcome.state == "stored":
-                stored.append(entry)
-            elif outcome is not None and outcome.state == "refused":
-                refused.append((entry, outcome.reason or "unknown reason"))
-        lost = self._outbox.settle(stored, refused, self._clock.utc())
-        for kind, count in Counter(entry.kind for entry in stored if entry not in lost).items():
-            self._progress.shipped(kind, count)
-        for reason, count in Counter(reason for _, reason in refused).items():
-            log.error("%d records are set aside, because Elasticsearch does not take them: %s", count, reason)
 
     def _check(self) -> None:
         """See that the index is as we need it; make it, if it is not there and the key may."""
@@ -253,20 +182,14 @@ class Shipper:
             self._elastic.check()
         self._checked = True
 
-    def _breathe(self) -> None:
-        """Let the chat have the worker between what holds it."""
-        self._clock.sleep(0)
-
-    def _rest(self) -> None:
-        """Let somebody else ship, and the erasure see at once that nothing is under way."""
-        if self._leased:
-            self._outbox.release_lease()
-            self._leased = False
-
     def _tidy_up(self) -> None:
         if self._clock.seconds() - self._tidied_at >= TIDY_EVERY:
             self._tidied_at = self._clock.seconds()
             self._tidy()
+
+    def _over(self) -> None:
+        """What Elasticsearch was asked went well."""
+        self._outage.over(self._clock.seconds(), self._waiting)
 
     def _waiting(self) -> str:
         self._depth_until = float("-inf")

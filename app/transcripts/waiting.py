@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, null, select
 
 from app.chat.turns import Turn
-from app.transcripts.journal import turn_of
 from app.transcripts.records import Document, Service, feedback_document, start_document, turn_document
 from app.transcripts.tables import conversations, feedback, turns
 from app.transcripts.tombstones import unsendable
+from app.transcripts.turn_rows import turn_of
 
 MOMENTS = {"conversation": conversations.c.created_at, "turn": turns.c.finished_at, "feedback": feedback.c.given_at}
 """The kinds of records, and when each became one."""

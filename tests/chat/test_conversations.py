@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from app.chat.clock import Clock
 from app.chat.conversations import Conversations
 from app.chat.identity import Identity, new_identity
 from app.chat.interfaces import Delta, Finished
 from app.chat.queue import TurnQueue
-from app.chat.runner import Clock, Limits, Runner
+from app.chat.runner import Limits, Runner
 from app.chat.turns import Turn, TurnState, UserMessage
 from app.errors import AssistantError, ChatError, Code
 from tests.fakes import Heard, MemoryJournal, ScriptedAssistant, in_threads, saying

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.chat.runner import Clock
+from app.chat.clock import Clock
 from app.transcripts.database import Database
 from app.transcripts.elastic_errors import ElasticUnavailable
 from app.transcripts.journal import SqlJournal

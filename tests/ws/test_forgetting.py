@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from app.chat.clock import Clock
 from app.chat.conversations import Conversations
 from app.chat.identity import Identity, Tokens, new_identity
 from app.chat.interfaces import Delta, Finished
 from app.chat.queue import TurnQueue
-from app.chat.runner import Clock, Limits, Runner
+from app.chat.runner import Limits, Runner
 from app.chat.turns import Turn, TurnState, UserMessage
 from app.chat.user_tokens import UserTokens
 from app.errors import ChatError, Code, JournalError

@@ -24,7 +24,7 @@ from tests.faults.machine.tab import Call, Tab
 from tests.faults.machine.worker import DEADLINE, Stream, Swallowed, Worker
 
 MODULES = ("runner", "queue", "answering", "conversations")
-LOGGERS = ("app.chat.runner", "ws.namespace")
+LOGGERS = ("app.chat.recorder", "app.chat.runner", "ws.namespace")
 
 
 class Stage(RuleBasedStateMachine):

@@ -12,11 +12,12 @@ from typing import Any
 
 from socketio.exceptions import ConnectionRefusedError
 
+from app.chat.clock import Clock
 from app.chat.conversations import Conversations
 from app.chat.identity import Tokens
 from app.chat.interfaces import Event, Finished, Question
 from app.chat.queue import TurnQueue
-from app.chat.runner import Clock, Limits, Runner
+from app.chat.runner import Limits, Runner
 from app.chat.turns import Turn
 from app.chat.user_tokens import UserTokens
 from app.errors import JournalError
