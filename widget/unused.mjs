@@ -20,11 +20,30 @@ function withoutNames(source) {
   return source.replace(NAMES, (list) => list.replace(/\[[^\]]*\]/, "[]"));
 }
 
+/** marked's lexer, parser and renderer, which is all that the widget takes. */
 function withoutExtensions(source) {
   const used = /\b[\w$]+ as (?:Lexer|Parser|Renderer)\b/g;
   const names = EXTENSIONS.exec(source)?.[1].match(used) ?? [];
   if (names.length !== 3) throw new Error("marked has changed: what is left would not be whole");
-  return source.replace(EXTENSIONS, `export{${names}};`).replaceAll("this.options.extensions", "null");
+  const given = names.map((name) => name.replace(/(.*) as (.*)/, "$2: $1"));
+  return source.replace(EXTENSIONS, `return { ${given} };`).replaceAll("this.options.extensions", "null");
+}
+
+/**
+ * marked, whose last line is `return { Lexer: …, Parser: …, Renderer: … };`, made at the first need: its rules, many of
+ * them over all of Unicode, took a third of what the script costs every page that has the chat, opened or not.
+ */
+function whenNeeded(source) {
+  return `
+    let made;
+    const marked = () => (made ??= (() => {
+      ${source}
+    })());
+    const lazy = (name) => new Proxy(function () {}, {
+      construct: (_, given) => new (marked()[name])(...given),
+      get: (_, key) => marked()[name][key],
+    });
+    export const Lexer = lazy("Lexer"), Parser = lazy("Parser"), Renderer = lazy("Renderer");`;
 }
 
 /** Without the Markdown of 2004, for which marked has two sets of rules, and whoever asks whether they are wanted. */
@@ -54,7 +73,7 @@ function hearingAtOnce(source) {
 const CHANGED = {
   "engine.io-client/build/esm/socket.js": hearingAtOnce,
   "dompurify/dist/purify.es.mjs": withoutNames,
-  "marked/lib/marked.esm.js": (source) => withoutPedantry(withoutExtensions(source)),
+  "marked/lib/marked.esm.js": (source) => whenNeeded(withoutPedantry(withoutExtensions(source))),
 };
 
 /** By the end of a file's name, for the build only: the tests play the server above all of this. */

@@ -27,7 +27,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def embed(server: RunningServer, page: Page, shop: Shop) -> Embed:
-    """Open a page of another site with the tag and these options; waits until the chat is connected."""
+    """Open a page of another site with the tag and these options; waits until the chat is there.
+
+    One that is open is connected then.
+    """
 
     def opened(options: str = "", head: str = "", body: str = "<h1>Shop</h1><input id='own'>") -> None:
         tag = f'<script id="tag" src="{server.url}/static/chat-widget.js" {options} defer></script>'
@@ -36,7 +39,9 @@ def embed(server: RunningServer, page: Page, shop: Shop) -> Embed:
         # Two addresses that differ in nothing would be one page.
         page.goto("about:blank")
         page.goto(f"{shop.origin}/prices?secret=1#part")
-        is_online(page)
+        expect(page.locator("assistant-chat")).to_be_attached()
+        if page.locator(".panel").is_visible():
+            is_online(page)
 
     return opened
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.chat_page import answer, is_complete, is_online, open_chat, say, serious, turns
+from tests.browser.chat_page import answer, is_complete, open_chat, say, serious, turns
 from tests.browser.site import Shop
 from tests.running_server import RunningServer
 from tests.wire.openai_server import OpenAIServer, Scenario
@@ -71,7 +71,7 @@ def open_pop_up(page: Page, server: RunningServer, shop: Shop, options: str = ""
     tag = f'<script src="{server.url}/static/chat-widget.js" {options} defer></script>'
     shop.page = f"<!doctype html><html lang=en><title>Shop</title>{tag}<main><h1>Shop</h1></main></html>"
     page.goto(shop.origin)
-    is_online(page)
+    expect(page.locator("[data-test=launcher]")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

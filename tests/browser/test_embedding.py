@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import strangers_page
-from tests.browser.chat_page import turns
+from tests.browser.chat_page import is_online, say, turns
 from tests.browser.site import Shop, fenced, filled_in, strict_policy
 from tests.browser.strangers_page import converse, page_of, tag, went_wrong
 from tests.running_server import ROOT, RunningServer, wait_until
@@ -118,6 +118,46 @@ def test_the_examples_of_the_document_work_under_its_strict_policy(
     wait_until(lambda: page.evaluate("1") and any(text.startswith("complete ") for text in told), "the page is told")
     expect(page.get_by_role("dialog", name="Ask Ada")).to_be_visible()
     assert went_wrong(page) == []
+
+
+def test_before_anybody_wants_it_nothing_is_asked_and_nothing_kept(
+    server: RunningServer, browser: Browser, page: Page, shop: Shop
+) -> None:
+    shop.page = page_of(tag(server))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.goto(shop.origin)
+    expect(page.locator("[data-test=launcher]")).to_be_visible()
+    # Meanwhile somebody else has opened theirs, and has been answered.
+    someone = browser.new_context()
+    other = someone.new_page()
+    other.goto(shop.origin)
+    converse(other)
+    someone.close()
+    assert [url for url in asked if not url.startswith(shop.origin)] == [f"{server.url}/static/chat-widget.js"]
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+    page.locator("[data-test=launcher]").click()
+    is_online(page)
+    page.locator("[data-test=close]").click()
+    page.reload()
+    # Who has a conversation may have an answer to come.
+    is_online(page)
+
+
+def test_an_answer_in_one_tab_is_counted_in_one_where_nobody_has_opened_the_chat(
+    server: RunningServer, page: Page, shop: Shop
+) -> None:
+    shop.page = page_of(tag(server))
+    page.goto(shop.origin)
+    beside = page.context.new_page()
+    beside.goto(shop.origin)
+    expect(beside.locator("[data-test=launcher]")).to_be_visible()
+    converse(page)
+    is_online(beside)
+    say(page, "and again")
+    expect(beside.locator("[data-test=badge]")).to_be_visible()
+    assert went_wrong(beside) == []
 
 
 def test_what_it_keeps_in_the_browser_is_its_own_and_no_cookie(server: RunningServer, page: Page, shop: Shop) -> None:

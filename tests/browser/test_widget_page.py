@@ -38,7 +38,7 @@ def test_the_pages_own_scripts_open_send_hear_and_close(page: Page, embed: Embed
     page.evaluate("AssistantChat.close()")
     expect(field(page)).to_be_hidden()
     wait_until(lambda: page.evaluate("only('close').length"), "closing is told")
-    assert [name for name, _ in page.evaluate("told")] == ["ready", "open", "message", "answer", "close"]
+    assert [name for name, _ in page.evaluate("told")] == ["open", "ready", "message", "answer", "close"]
 
 
 def test_what_is_called_before_the_page_is_there_is_done_then(page: Page, embed: Embed, server: RunningServer) -> None:

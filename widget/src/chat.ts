@@ -76,6 +76,16 @@ export class Chat implements Hearer {
     this.requests = new Requests(asker, this.#line, this.#unansweredError);
   }
 
+  /** Whether this browser has something to go on with: a conversation, or messages that were not sent. */
+  get used(): boolean {
+    return this.#tickets.read() !== null || this.outbox.length > 0;
+  }
+
+  /** Connects. Before that nothing is asked of the server, and nothing is kept here. Safe to repeat. */
+  begin(): void {
+    this.#line.begin();
+  }
+
   get outbox(): box.Outbox {
     return this.#delivery.outbox;
   }

@@ -32,6 +32,8 @@ export interface Hearer {
 
 /** What the chat needs of a connection; tests put their own in its place. */
 export interface Line {
+  /** Connects, and stays connected until it is closed. Nothing is sent before. Safe to repeat. */
+  begin(): void;
   request(event: string, payload: object): Promise<unknown>;
   reconnect(): void;
   close(): void;
@@ -43,6 +45,7 @@ export class Connection implements Line {
   readonly #unlisten = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sessionTimer: ReturnType<typeof setTimeout> | undefined;
+  #begun = false;
   #refusals = 0;
   #since = 0;
   #triedAt = Date.now();
@@ -64,9 +67,16 @@ export class Connection implements Line {
       randomizationFactor: 0.5,
       timeout: 10_000,
       forceNew: true,
+      autoConnect: false,
     });
     this.#listen();
+  }
+
+  begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
     this.#wakeUp();
+    this.#connect();
   }
 
   async request(event: string, payload: object, patience = ANSWER_MS): Promise<unknown> {
@@ -83,6 +93,7 @@ export class Connection implements Line {
   }
 
   reconnect(): void {
+    if (!this.#begun) return;
     this.#socket.disconnect();
     this.#connect();
   }

@@ -2,7 +2,7 @@
  * Markdown -> blocks -> inert nodes. Raw HTML in the text is shown as text, images become links.
  * Knows nothing of streaming (answer.ts) and nothing of turns.
  */
-import { Lexer, Parser, Renderer, type RendererObject, type Token, type TokensList } from "marked";
+import { Lexer, type MarkedOptions, Parser, Renderer, type RendererObject, type Token, type TokensList } from "marked";
 import { bounded } from "./bounds";
 import { safeLink, sanitised } from "./sanitise";
 
@@ -16,7 +16,7 @@ export interface Block {
   token: Token;
 }
 
-const renderer = Object.assign(new Renderer(), {
+const rules = {
   html({ text }) {
     return escaped(text);
   },
@@ -31,9 +31,14 @@ const renderer = Object.assign(new Renderer(), {
   checkbox({ checked }) {
     return checked ? "☑ " : "☐ ";
   },
-} satisfies RendererObject);
+} satisfies RendererObject;
 
-const options = { gfm: true, breaks: true, renderer };
+/** Made at the first answer: until then marked itself is not made either (unused.mjs), which takes its time. */
+let made: MarkedOptions | undefined;
+
+function options(): MarkedOptions {
+  return (made ??= { gfm: true, breaks: true, renderer: Object.assign(new Renderer(), rules) });
+}
 
 /** Where "[1]: https://…" says that [1] leads. */
 export type Links = Lexer["tokens"]["links"];
@@ -71,13 +76,13 @@ export function plain(text: string): Node {
 function htmlOf({ type, raw, token }: Block): string {
   // The top level of an HTML block has no paragraph of its own.
   if (type === "html") return `<p>${escaped(raw)}</p>`;
-  return type === "text" ? escaped(raw) : Parser.parse([token], options);
+  return type === "text" ? escaped(raw) : Parser.parse([token], options());
 }
 
 /** Two thousand quotes in each other overflow the parser's stack: such a text is one block, as it stands. */
 function lexed(text: string, links?: Links): Token[] {
   try {
-    const lexer = bounded(new Lexer({ ...options }));
+    const lexer = bounded(new Lexer({ ...options() }));
     Object.assign(lexer.tokens.links, links);
     return lexer.lex(text);
   } catch {

@@ -38,7 +38,7 @@ export class View {
   readonly #banner = h("div", { class: "banner", role: "alert" });
   readonly #spoken = h("div", { class: "unseen", "aria-live": "polite", "data-test": "announcer" });
   readonly #unlisten = new AbortController();
-  readonly #patience = setTimeout(() => this.#despair(), PATIENCE_MS);
+  #patience: ReturnType<typeof setTimeout> | undefined;
   /** "Today" is yesterday after midnight. */
   readonly #clock = setInterval(() => this.changed(), MINUTE_MS);
   #first: string = texts.connecting;
@@ -72,6 +72,11 @@ export class View {
 
   get root(): HTMLElement {
     return this.popUp.root;
+  }
+
+  /** The chat connects from now on. */
+  connecting(): void {
+    this.#patience ??= setTimeout(() => this.#despair(), PATIENCE_MS);
   }
 
   /** Asks for a drawing in the next frame. */

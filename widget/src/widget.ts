@@ -53,12 +53,17 @@ export class Widget {
       view.changed();
       herald.changed(chat);
     };
-    this.#unwatch = tickets.watch(() => chat.follow());
+    this.#unwatch = tickets.watch(() => {
+      this.#connect();
+      chat.follow();
+    });
     shadow.replaceChildren(view.root);
     this.#chat = chat;
     this.view = view;
-    view.composer.write(this.#draft);
+    // Measuring an empty field would have the page laid out before its time.
+    if (this.#draft) view.composer.write(this.#draft);
     if (floating && this.#opensItself()) view.popUp.open(false);
+    if (!floating || chat.used) this.#connect();
   }
 
   end(): void {
@@ -81,6 +86,12 @@ export class Widget {
     return another;
   }
 
+  /** Somebody wants the chat, or had one before. Most visitors of a site are neither. */
+  #connect(): void {
+    this.#chat?.begin();
+    this.view?.connecting();
+  }
+
   #dress(element: HTMLElement, shadow: ShadowRoot): void {
     const { accent, theme, title, greeting, intro, language: wanted } = this.#options;
     const colour = accent ? resolve(accent, shadow) : null;
@@ -99,6 +110,7 @@ export class Widget {
     if (event === "error" && (detail as Events["error"]).code === "unreachable" && this.#base.origin !== location.origin) {
       warn(`${this.#base.origin} cannot be reached. Is ${location.origin} in its CORS_ALLOWED_ORIGINS? Its log says so`);
     }
+    if (event === "open") this.#connect();
     if (event === "open" || event === "close") this.#keepOpen(event === "open");
     this.#tell(event, detail);
   }

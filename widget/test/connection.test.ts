@@ -31,12 +31,29 @@ beforeEach(() => {
   vi.spyOn(Math, "random").mockReturnValue(0.5);
   connection = new Connection(new URL("https://a.example/"), hearer);
   socket = sockets.at(-1)!;
+  connection.begin();
+  socket.connects = 0;
 });
 
 afterEach(() => {
   connection.close();
   vi.restoreAllMocks();
   vi.useRealTimers();
+});
+
+describe("before it is wanted", () => {
+  it("it tries nothing, whatever happens on the page, and then once", () => {
+    const another = new Connection(new URL("https://a.example/"), hearer);
+    const unwanted = sockets.at(-1)!;
+    dispatchEvent(new Event("online"));
+    show("visible");
+    another.reconnect();
+    expect(unwanted.connects).toBe(0);
+    another.begin();
+    another.begin();
+    expect(unwanted.connects).toBe(1);
+    another.close();
+  });
 });
 
 describe("without a connection", () => {

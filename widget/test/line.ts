@@ -24,8 +24,13 @@ export interface Asked {
 
 export class MemoryLine implements Line {
   readonly asked: Asked[] = [];
+  begun = false;
   reconnects = 0;
   closed = false;
+
+  begin(): void {
+    this.begun = true;
+  }
 
   request(event: string, payload: object): Promise<unknown> {
     return new Promise((resolve, reject) => {

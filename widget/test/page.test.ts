@@ -78,6 +78,51 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+describe("before anybody wants a chat", () => {
+  const ticket = JSON.stringify({ token: "token-1", conversation: "c1" });
+  const key = "assistant-chat:https://a.example/";
+
+  it("asks nothing of the server, keeps nothing, and complains of nothing", async () => {
+    vi.useFakeTimers();
+    const before = sockets.length;
+    const api = (await tag({ userToken: userToken("ann") }))!;
+    const heard: unknown[] = [];
+    api.on("error", (error) => heard.push(error));
+    api.identify(userToken("ann", 2));
+    api.identify(null);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sockets.slice(before).map(({ connects }) => connects)).toEqual([0, 0]);
+    expect([localStorage.length, sessionStorage.length, heard.length]).toEqual([0, 0, 0]);
+    api.open();
+    expect(socket().connects).toBe(1);
+    vi.useRealTimers();
+  });
+
+  it.each([
+    ["the chat is open", () => undefined, { open: "" }],
+    ["the chat stands in the page", () => document.body.append(Object.assign(document.createElement("main"), { id: "chat" })), { target: "#chat" }],
+    ["this browser has a conversation", () => localStorage.setItem(key, ticket), {}],
+    ["a message was not sent", () => sessionStorage.setItem(`${key}:outbox`, JSON.stringify([{ clientId: "1", text: "Hello" }])), {}],
+  ])("connects at once when %s", async (_, prepare, data) => {
+    prepare();
+    await tag(data);
+    expect(socket().connects).toBe(1);
+  });
+
+  it("connects when another tab has begun a conversation", async () => {
+    await tag();
+    localStorage.setItem(key, ticket);
+    dispatchEvent(new StorageEvent("storage", { key, newValue: ticket }));
+    expect(socket().connects).toBe(1);
+    expect(auth()).toMatchObject({ token: "token-1" });
+  });
+
+  it("connects for a message of the page", async () => {
+    (await tag())!.send("Hello");
+    expect(socket().connects).toBe(1);
+  });
+});
+
 describe("the tag", () => {
   it("twice gives one chat and one API", async () => {
     const api = await tag();
@@ -391,6 +436,8 @@ describe("the site's users", () => {
     const heard: unknown[] = [];
     api.on("error", (error) => heard.push(error));
     const data = { code: "bad_user_token", message: "You were signed out." };
+    api.open();
+    socket().connects = 0;
     const connects = (): number => socket().connects;
     socket().active = false;
     socket().happen("connect_error", Object.assign(new Error("refused"), { data }));

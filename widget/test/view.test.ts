@@ -24,6 +24,7 @@ describe("the connection line", () => {
     const chat = new Chat({ read: () => null, write: () => undefined }, new MemoryDrawer(), () => new MemoryLine(), WORDS);
     const view = new View(chat, false);
     chat.onChange = () => view.changed();
+    view.connecting();
     const line = view.root.querySelector<HTMLElement>("[data-test=connection]")!;
     const network = vi.spyOn(navigator, "onLine", "get").mockReturnValue(true);
     const said = (): unknown[] => {
