@@ -67,6 +67,7 @@ def test_a_whole_conversation_breaks_no_rule_of_the_strict_policy_in_the_documen
     expect(code.get_by_role("button")).to_have_text("Copied")
     assert guest.evaluate("navigator.clipboard.readText()") == 'print("copied")'
     links = answer(guest).get_by_role("link")
+    expect(links).to_have_count(3)
     assert [link.get_attribute("href") for link in links.all()] == [
         "https://example.com/a", "mailto:a@example.com", f"{shop.origin}/spy.png",
     ]  # fmt: skip

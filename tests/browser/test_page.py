@@ -110,10 +110,10 @@ def test_seven_quick_messages_are_all_answered_in_order(start_server: Start, pag
     expect(waiting.first).to_contain_text("sent again by itself")
     expect(waiting.first.locator("[data-test=discard]")).to_be_visible()
     done = page.locator("[data-test=turn][data-state=complete]")
-    while done.count() < len(texts):
+    while (before := done.count()) < len(texts):
         assert page.locator("[data-state=refused]").count() == 0, "none is red"
         expect(page.locator("[data-test=turn]")).to_have_count(len(texts))
-        expect(done.nth(done.count())).to_be_attached()
+        expect(done.nth(before)).to_be_attached()
     assert turns(page).locator("[data-test=question]").all_inner_texts() == texts
     page.reload()
     expect(done).to_have_count(len(texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from app.chat.turns import Turn, TurnError, TurnState
 from app.transcripts.database import Database
 from app.transcripts.whole_rows import Rating, Written, put_in
 from tests.attacks import ATTACKS
-from tests.running_server import ROOT, RunningServer
+from tests.running_server import ROOT, RunningServer, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -92,8 +93,9 @@ def test_an_operator_signs_in_searches_filters_reads_and_leaves(viewer: RunningS
     page.get_by_label("Feedback").select_option("Thumbs down")
     page.get_by_label("Time").select_option("Any")
     page.get_by_role("button", name="Search").click()
-    expect(page.locator(".row .thumb.down").first).to_be_visible()
-    expect(page.locator(".row")).to_have_count(page.locator(".row .thumb.down").count())
+    expect(page).to_have_url(re.compile("feedback=down"))
+    rows, disliked = page.locator(".row"), page.locator(".row .thumb.down")
+    wait_until(lambda: 0 < rows.count() == disliked.count(), "all of them were disliked")
     page.locator(".row a").first.click()
     expect(page.locator(".turn mark").first).to_be_visible()
     expect(page.locator(".turn .thumb.down").first).to_be_visible()

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import embedded_chat
+from tests.browser.chat_page import is_online
 from tests.browser.embedded_chat import PHONE, Embed, answered, field, launcher
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
@@ -41,6 +42,7 @@ def test_on_a_phone_it_is_the_whole_screen_and_the_keyboard_stays_inside(page: P
     page.set_viewport_size(PHONE)
     embed('data-prompts="One?|Two?"')
     launcher(page).click()
+    is_online(page)
     panel = page.locator(".panel")
     assert panel.bounding_box() == {"x": 0, "y": 0, **PHONE}
     expect(panel).to_have_attribute("aria-modal", "true")
