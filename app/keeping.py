@@ -6,13 +6,13 @@ It connects to nothing but the journal: Elasticsearch may be down, or not be the
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from app import __version__
 from app.assistants.choose import forgetful
+from app.chat.clock import utc
 from app.chat.identity import Identity
 from app.chat.interfaces import Assistant
 from app.chat.turns import Turn, TurnState
@@ -108,11 +108,6 @@ def end_orphans(data_dir: DataDir, journal: SqlJournal) -> list[Turn]:
     if ended:
         log.warning("%d turns of a worker that died are interrupted; their texts are kept", len(ended))
     return ended
-
-
-def utc() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def _shipper(

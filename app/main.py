@@ -13,13 +13,14 @@ from flask import Flask
 
 from app import logs
 from app.assistants.choose import assistant_for
+from app.chat.clock import utc
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
 from app.chat.turns import TurnState
 from app.chat.user_tokens import UserTokens
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
-from app.keeping import DAY, Keeping, keep, utc
+from app.keeping import DAY, Keeping, keep
 from app.settings import Settings, load, split_secrets
 from app.transcripts.figures import Figures
 from app.transcripts.past import PastConversations

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+def utc() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The time, handed in: `seconds` is monotonic, `utc` is milliseconds since 1970, `sleep` takes seconds."""
 
     seconds: Callable[[], float] = time.monotonic
-    utc: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    utc: Callable[[], int] = utc
     sleep: Callable[[float], None] = time.sleep

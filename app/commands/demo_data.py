@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 
+from app.chat.clock import utc
 from app.commands import Commands
 from app.commands.demo_conversations import USER_PREFIX, conversations
 from app.data_dir import DataDir
@@ -53,7 +54,7 @@ def _write(database: Database, arguments: argparse.Namespace) -> str:
     if real and not arguments.force:
         raise ChatServerError(REAL_ONES.format(real))
     begun = time.monotonic()
-    made = conversations(arguments.count, arguments.seed, time.time_ns() // 1_000_000)
+    made = conversations(arguments.count, arguments.seed, utc())
     turns = put_in(database, made, OWNER)
     return f"{arguments.count} conversations with {turns} turns in {time.monotonic() - begun:.1f} s"
 

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import asdict
 
 from app.assistants.choose import assistant_for, forgetful
+from app.chat.clock import utc
 from app.commands import Commands
 from app.data_dir import DataDir
 from app.errors import ChatServerError
@@ -68,7 +69,7 @@ def _erasure(settings: Settings, data_dir: DataDir, database: Database, tombston
     elastic: Store | None = Elastic(settings, "erase") if settings.elasticsearch_on else None
     leases, holder = Leases(database, data_dir.is_dead), f"command {uuid.uuid4().hex}"
     assistant = forgetful(assistant_for(settings))
-    return Erasure(tombstones, Subjects(database), leases, holder, data_dir.notes, _utc, elastic, assistant)
+    return Erasure(tombstones, Subjects(database), leases, holder, data_dir.notes, utc, elastic, assistant)
 
 
 def _see_to_its_end(
@@ -105,10 +106,6 @@ def _told(counts: Counts) -> str:
         numbers.pop("documents")
     units = {"conversations": "conversations", "turns": "turns", "documents": "documents in Elasticsearch"}
     return ", ".join(f"{number} {units[name]}" for name, number in numbers.items())
-
-
-def _utc() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def add(commands: Commands) -> None:

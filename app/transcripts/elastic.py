@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from app import __version__
+from app.chat.clock import utc
 from app.chat.turns import Turn, TurnState
 from app.settings_elasticsearch import ElasticsearchSettings
 from app.transcripts import elastic_erasure, elastic_setup
@@ -94,7 +95,7 @@ class Elastic:
         **more: Any,
     ) -> None:
         """Record that a conversation began. `more`: fields of `Turn`, such as `page_url`."""
-        moment = _now() if created_at is None else created_at
+        moment = utc() if created_at is None else created_at
         turn = Turn("", conversation_uuid, user_id, 0, "", "", moment, thread_id=thread_id, **more)
         self._create_one(start_document(turn, moment, replace(service, agent_id=assistant_id)))
 
@@ -113,7 +114,7 @@ class Elastic:
             "user_id": "",
             "index": -1,
             "client_id": "",
-            "accepted_at": _now(),
+            "accepted_at": utc(),
             "state": TurnState.COMPLETE,
         }
         turn = Turn(turn_id, conversation_uuid, text=user_query, answer=assistant_response, **(known | more))
@@ -203,7 +204,3 @@ class Elastic:
         )
         hits: list[dict[str, Any]] = answer.body["hits"]["hits"]
         return hits
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

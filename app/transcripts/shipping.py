@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
+from app.chat.clock import utc
 from app.settings_elasticsearch import ElasticsearchSettings
 from app.transcripts.database import Database
 from app.transcripts.elastic import Elastic
@@ -27,7 +27,7 @@ def shipper_for(
 
     def tidy() -> None:
         if settings.journal_keep_days is not None:
-            before = time.time_ns() // 1_000_000 - int(settings.journal_keep_days * DAY_MS)
+            before = utc() - int(settings.journal_keep_days * DAY_MS)
             if pruned := prune(database, before):
                 log.info("%d conversations left the journal; Elasticsearch has them", pruned)
 
