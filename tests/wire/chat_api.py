@@ -13,7 +13,7 @@ from .catalogue import check_model
 from .exchange import Exchange
 from .frames import DONE, Event, Frame, Json
 from .ids import now, short_id
-from .misbehaviour import Refusal, invalid, scenario_error, transport_ending
+from .misbehaviour import Refusal, invalid, literal, scenario_error, transport_ending
 from .responses_events import COMMENTARY
 from .responses_input import too_small, wrong_type, wrong_value
 from .routes import Route
@@ -43,7 +43,7 @@ def create(exchange: Exchange) -> None:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     chunks = Chunks(body, prompt, answer_for(prompt, scenario, limit), scenario)
     exchange.request.answer_id = chunks.id
-    if body.get("stream"):
+    if body.get("stream") and scenario.body != "whole":
         exchange.stream(chunks.frames(), scenario, UNKNOWN)
         return
     if transport_ending(chunks.answer.ending):
@@ -52,7 +52,7 @@ def create(exchange: Exchange) -> None:
         raise StreamOver(cut=True)
     if chunks.fails:
         raise Refusal(500, {"error": chunks.error()})
-    exchange.send_json(chunks.whole())
+    exchange.send_json(chunks.whole(), kind=scenario.content_type)
 
 
 def checked(body: Json) -> list[Json]:
@@ -161,6 +161,8 @@ class Chunks:
     @property
     def finish_reason(self) -> str:
         """Why it ends."""
+        if self.scenario.finish_reason is not None:
+            return self.scenario.finish_reason
         return "tool_calls" if self.calls else REASONS.get(self.answer.ending or "", "stop")
 
     def frames(self) -> Iterator[Frame]:
@@ -168,29 +170,42 @@ class Chunks:
         yield self._chunk({"role": "assistant", "content": "", "refusal": None})
         if self.scenario.commentary:
             yield self._chunk({"reasoning_content": COMMENTARY})
+        for piece in self.answer.thoughts:
+            yield self._chunk(self._thought(piece))
         if self.calls:
             yield from self._call_chunks()
         else:
             field = "refusal" if self.scenario.refusal else "content"
             for piece in self.answer.pieces:
-                yield self._chunk({field: piece}, is_text=True)
+                yield self._chunk({field: self._content(piece) if field == "content" else piece}, is_text=True)
             stop = transport_ending(self.answer.ending)
             if stop or self.fails:
                 yield stop or Event("", self._error_line())
                 return
             if self.annotations:
                 yield self._chunk({"annotations": self.annotations})
-        yield self._chunk({}, finish_reason=self.finish_reason)
+        if not self.scenario.only_done:
+            yield self._chunk({}, finish_reason=self.finish_reason)
         if self.with_usage:
             yield Event("", self.head | {"choices": [], "usage": self.usage()})
         if not self.scenario.no_done:
             yield DONE
 
     def _chunk(self, delta: Json, *, finish_reason: str | None = None, is_text: bool = False) -> Event:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        before = {"null": "null", "empty": "", "absent": "absent"}[self.scenario.finish_reason_before]
+        reason = before if finish_reason is None else finish_reason
+        choice = literal({"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason})
         return Event(
             "", self.head | {"choices": [choice]} | ({"usage": None} if self.with_usage else {}), delta=is_text
         )
+
+    def _content(self, text: str) -> str | list[Json]:
+        return [{"type": "text", "text": text}] if self.scenario.content_parts else text
+
+    def _thought(self, text: str) -> Json:
+        if self.scenario.thoughts_in == "parts":
+            return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
+        return {"reasoning" if self.scenario.thoughts_in == "reasoning" else "reasoning_content": text}
 
     def _calls(self) -> list[Json]:
         function = {"name": "lookup_order"}
@@ -206,10 +221,20 @@ class Chunks:
     def _call_chunks(self) -> Iterator[Frame]:
         for index, call in enumerate(self.calls):
             arguments = call["function"]["arguments"]
-            first = {"index": index, **call, "function": {"name": call["function"]["name"], "arguments": ""}}
-            yield self._chunk({"tool_calls": [first]})
-            for piece in (arguments[:5], arguments[5:]):
-                yield self._chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+            first = {**call, "function": {"name": call["function"]["name"], "arguments": ""}}
+            yield self._chunk({"tool_calls": [self._place(index, 0) | first]})
+            for number, piece in enumerate((arguments[:5], arguments[5:]), 1):
+                yield self._chunk({"tool_calls": [self._place(index, number) | {"function": {"arguments": piece}}]})
+
+    def _place(self, index: int, piece: int) -> Json:
+        shown: dict[str, int | str] = {
+            "number": index,
+            "null": "null",
+            "null_or_zero": 0 if piece % 2 else "null",
+            "absent": "absent",
+            "zero": 0,
+        }
+        return literal({"index": shown[self.scenario.call_index]})
 
     @property
     def annotations(self) -> list[Json]:
@@ -226,18 +251,27 @@ class Chunks:
 
     def usage(self) -> Json:
         """Tokens."""
-        asked, answered = self.prompt.tokens, len(self.answer.pieces)
-        return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+        thought = len(self.answer.thoughts)
+        asked, answered = self.prompt.tokens, len(self.answer.pieces) + thought
+        counts: Json = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+        return counts | ({"completion_tokens_details": {"reasoning_tokens": thought}} if thought else {})
 
     def whole(self) -> Json:
         """The completion in one piece."""
-        said = None if self.calls else self.answer.completed
+        said = None if self.calls else self._content(self.answer.completed)
         message: Json = {"role": "assistant", "content": said, "refusal": None, "annotations": self.annotations}
+        if self.answer.thoughts:
+            thought = self._thought("".join(self.answer.thoughts))
+            message |= thought | (
+                {"content": thought["content"] + [{"type": "text", "text": self.answer.completed}]}
+                if "content" in thought
+                else {}
+            )
         if self.scenario.refusal:
             message |= {"content": None, "refusal": said}
         if self.calls:
             message["tool_calls"] = self.calls
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish_reason}
+        choice = literal({"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish_reason})
         return self.head | {"object": "chat.completion", "choices": [choice], "usage": self.usage()}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .answers import Prompt
 from .frames import Event, Frame, Json, Pause
-from .misbehaviour import HTML, Refusal, disturbed, error_body, invalid, refuse
+from .misbehaviour import HTML, Refusal, disturbed, error_body, invalid, refuse, refuse_parameters
 from .requests_log import RecordedRequest
 from .scenario import Scenario
 from .sse_out import ClientGone, SseWriter, StreamOver, cut, encoded, pause, send, to_json
@@ -79,6 +79,7 @@ class Exchange:
             self.wire.close_connection = True
             raise StreamOver(cut=True)
         refuse(scenario, model)
+        refuse_parameters(self.json if self.request.method == "POST" else {}, scenario, model)
         if scenario.body == "html":
             raise Refusal(200, HTML.format("Welcome to the proxy"))
         if scenario.body == "json":
@@ -88,16 +89,16 @@ class Exchange:
         """Seconds before each delta."""
         return self.upstream.delay if scenario.delay is None else scenario.delay
 
-    def send_json(self, data: Json, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def send_json(
+        self, data: Json, status: int = 200, headers: dict[str, str] | None = None, kind: str | None = None
+    ) -> None:
         """A whole JSON response."""
-        self._send(status, encoded(to_json(data)), "application/json", headers or {})
+        self._send(status, encoded(to_json(data)), "application/json" if kind is None else kind, headers or {})
 
     def send_refusal(self, refusal: Refusal) -> None:
         """An error, or a page, in place of the answer."""
-        if isinstance(refusal.body, str):
-            self._send(refusal.status, encoded(refusal.body), "text/html; charset=utf-8", refusal.headers)
-        else:
-            self.send_json(refusal.body, refusal.status, refusal.headers)
+        body = refusal.body if isinstance(refusal.body, str) else to_json(refusal.body)
+        self._send(refusal.status, encoded(body), refusal.content_type, refusal.headers)
 
     def send_broken(self, error: Exception) -> None:
         """The double itself is at fault: say so, loudly."""
@@ -131,7 +132,9 @@ class Exchange:
             self.upstream.log.closed_by_client(self.request)
 
     def _stream_head(self, scenario: Scenario) -> None:
-        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        given = scenario.content_type
+        headers = {"Content-Type": "text/event-stream; charset=utf-8" if given is None else given}
+        headers["Cache-Control"] = "no-cache"
         if scenario.unchunked:
             headers["Connection"] = "close"
             self.wire.close_connection = True
@@ -145,6 +148,7 @@ class Exchange:
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         self.request.status, self.began = status, True
+        headers = {name: value for name, value in headers.items() if name != "Content-Type" or value}
         self.wire.head(status, {"x-request-id": self.request.request_id, **headers})
 
 

@@ -25,7 +25,7 @@ from tests.running_server import PATIENCE
 from . import catalogue, chat_api, directives, responses_api, threads_api
 from .exchange import Exchange
 from .http_door import Door
-from .misbehaviour import Refusal, error_body, invalid, lacking
+from .misbehaviour import Refusal, error_body, invalid, no_such_route
 from .requests_log import RecordedRequest, RequestsLog
 from .routes import Route, matching
 from .scenario import Scenario
@@ -38,7 +38,8 @@ ROUTES: tuple[Route, ...] = responses_api.ROUTES + chat_api.ROUTES + threads_api
 class OpenAIServer:
     """The double. All settings may be changed while it runs.
 
-    `absent` maps the end of a path to the status that it answers, like a server that lacks it: `{"/responses": 404}`.
+    `absent` maps the end of a path to the status that it answers, like a server that lacks it: `{"/responses": 404}`,
+    or to a `Scenario` with status and words: `Scenario(status=404, code=404, message="File Not Found")`.
     With `forgetful`, any `conversation` id is taken with a 200, and remembered nowhere. `models` and `assistants`,
     if given, are the only ones there are. `scenario` is what happens by default.
     """
@@ -52,7 +53,7 @@ class OpenAIServer:
         scenario: Scenario | None = None,
         models: Sequence[str] | None = None,
         assistants: Sequence[str] | None = None,
-        absent: Mapping[str, int] | None = None,
+        absent: Mapping[str, int | Scenario] | None = None,
         forgetful: bool = False,
         verbose: bool = False,
     ) -> None:
@@ -166,9 +167,10 @@ class OpenAIServer:
     def answer(self, exchange: Exchange) -> None:
         """Answers one request, or raises a Refusal."""
         path = exchange.request.path
-        for end, status in self.absent.items():
+        for end, answer in self.absent.items():
             if path.endswith(end):
-                raise lacking(status)
+                asked = Scenario(status=answer) if isinstance(answer, int) else answer
+                raise no_such_route(asked, asked.status or 404, "the model")
         self._check_key(exchange.request.headers.get("authorization", ""))
         route, parts = matching(ROUTES, exchange.request.method, path)
         if not route.answering:

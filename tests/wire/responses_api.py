@@ -10,7 +10,7 @@ from .catalogue import check_model
 from .exchange import Exchange
 from .frames import Cut, End, Event, Frame, Json
 from .ids import long_id, now
-from .misbehaviour import Refusal, invalid, lacking, scenario_error
+from .misbehaviour import Refusal, invalid, no_such_route, scenario_error
 from .responses_events import UNKNOWN, ResponseEvents, numbered
 from .responses_input import check_calls, checked, prompt_of
 from .routes import Route
@@ -53,13 +53,13 @@ def create(exchange: Exchange) -> None:
     prompt = prompt_of(items, body.get("instructions"))
     scenario = exchange.scenario(prompt, body["model"])
     if scenario.no_responses is not None:
-        raise lacking(scenario.no_responses)
+        raise no_such_route(scenario, scenario.no_responses, body["model"])
     check_model(exchange, body["model"])
     events = ResponseEvents(body, prompt, answer_for(prompt, scenario, body.get("max_output_tokens")), scenario)
     exchange.request.answer_id = events.id
     with _Locked(exchange, conversation, events.id):
         frames = numbered(_kept(exchange, events, conversation, items, len(new_items)), scenario)
-        if body.get("stream"):
+        if body.get("stream") and scenario.body != "whole":
             exchange.stream(frames, scenario, UNKNOWN)
         else:
             _send_whole(exchange, frames, events)
@@ -131,7 +131,7 @@ def _send_whole(exchange: Exchange, frames: Iterator[Frame], events: ResponseEve
         raise StreamOver(cut=True)
     if events.response["status"] == "in_progress":
         raise Refusal(500, {"error": scenario_error(events.scenario, "server_error", events.asked_model)})
-    exchange.send_json(events.response)
+    exchange.send_json(events.response, kind=events.scenario.content_type)
 
 
 def _conversation(exchange: Exchange, wanted: str | Json | None) -> Conversation | None:

@@ -195,7 +195,7 @@ class Run:
 
     def _last_error(self) -> Json:
         error = self._error()
-        return {"code": error["code"], "message": error["message"]}
+        return {"code": error.get("code"), "message": error.get("message")}
 
     def _why_incomplete(self) -> str:
         return (
