@@ -46,6 +46,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
+def family_directive(text: str) -> str:
+    """The family that a text names, or ""."""
+    return next((value for name, value in DIRECTIVE.findall(text) if name == "family"), "")
+
+
 class UnknownDirective(ValueError):
     """A directive that is spelt wrongly."""
 

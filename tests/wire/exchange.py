@@ -10,8 +10,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .answers import Prompt
+from .directives import family_directive
+from .families import family_named
+from .families.base import Family
+from .families.overflow import IN_STREAM, overflow
 from .frames import Event, Frame, Json, Pause
-from .misbehaviour import HTML, Refusal, disturbed, error_body, invalid, refuse, refuse_parameters
+from .misbehaviour import (
+    HTML,
+    Refusal,
+    disturbed,
+    error_body,
+    invalid,
+    refuse,
+    refuse_parameters,
+    scenario_error,
+    worded,
+    written,
+)  # fmt: skip
 from .requests_log import RecordedRequest
 from .scenario import Scenario
 from .sse_out import ClientGone, SseWriter, StreamOver, cut, encoded, pause, send, to_json
@@ -42,6 +57,7 @@ class Exchange:
 
     def __init__(self, upstream: OpenAIServer, wire: Wire, request: RecordedRequest) -> None:
         self.upstream, self.wire, self.request = upstream, wire, request
+        self.family = family_named(upstream.family)
         self.began = False
 
     @property
@@ -57,6 +73,21 @@ class Exchange:
         """One parameter of the query."""
         return urllib.parse.parse_qs(self.request.query).get(name, [default])[-1]
 
+    def meet(self, prompt: Prompt) -> Family:
+        """The family that answers this prompt: its directive's, the next scenario's, or the server's own."""
+        named = family_directive(prompt.last) or self.upstream.next_family(self.request.path) or self.upstream.family
+        try:
+            self.family = family_named(named)
+        except ValueError as error:
+            raise invalid(str(error), code="unknown_directive") from error
+        return self.family
+
+    def no_such_route(self, scenario: Scenario, status: int) -> Refusal:
+        """What a server without this route says, in the scenario's words or in its own."""
+        if worded(scenario):
+            return written(status, scenario_error(scenario, None, "the model"), scenario.error_body)
+        return self.family.no_route(self.request.method, self.request.path, status)
+
     def scenario(self, prompt: Prompt, model: str) -> Scenario:
         """The scenario of an answer: queued or default, changed by directives. Refuses, drops or stalls if told to."""
         base = self.upstream.taken(self.request.path, answering=True)
@@ -64,9 +95,11 @@ class Exchange:
             scenario = self.upstream.directives.applied(prompt.last, base)
         except ValueError as error:
             raise invalid(str(error), code="unknown_directive") from error
+        scenario = replace(scenario, **self.family.changes(self.request.path, scenario))
         if scenario.context_limit is not None and prompt.chars > scenario.context_limit:
-            trouble: dict[str, Any] = {"ending": "failed"} if scenario.context_in_stream else {"status": 400}
-            scenario = replace(scenario, code="context_length_exceeded", after=0, **trouble)
+            words = scenario.context_words or self.family.overflow_words
+            in_stream = scenario.context_in_stream or (words in IN_STREAM and bool(self.json.get("stream")))
+            scenario = replace(scenario, **overflow(words, prompt.chars, scenario.context_limit, in_stream))
         self.before(scenario, model)
         return scenario
 
@@ -97,7 +130,10 @@ class Exchange:
 
     def send_refusal(self, refusal: Refusal) -> None:
         """An error, or a page, in place of the answer."""
-        body = refusal.body if isinstance(refusal.body, str) else to_json(refusal.body)
+        dressed = (
+            self.family.wrapped(self.family.error(refusal.status, refusal.plain)) if refusal.plain else refusal.body
+        )
+        body = dressed if isinstance(dressed, str) else to_json(dressed)
         self._send(refusal.status, encoded(body), refusal.content_type, refusal.headers)
 
     def send_broken(self, error: Exception) -> None:

@@ -73,7 +73,11 @@ MESSAGES = {
 
 
 class Refusal(Exception):
-    """An HTTP error in place of an answer. `content_type`: where it is not that of JSON or of a page; "" is none."""
+    """An HTTP error in place of an answer.
+
+    `content_type`: where it is not that of JSON or of a page; "" is none. `plain`: the error's fields, of an error
+    that each family writes in its own way.
+    """
 
     def __init__(
         self,
@@ -81,11 +85,12 @@ class Refusal(Exception):
         body: Json | list[Json] | str,
         headers: dict[str, str] | None = None,
         content_type: str | None = None,
+        plain: Json | None = None,
     ) -> None:
         super().__init__(status, body)
         usual = "text/html; charset=utf-8" if isinstance(body, str) else "application/json"
         self.content_type = usual if content_type is None else content_type
-        self.status, self.body, self.headers = status, body, headers or {}
+        self.status, self.body, self.headers, self.plain = status, body, headers or {}, plain
 
 
 def error_body(message: str, kind: str = INVALID, param: str | None = None, code: str | None = None) -> Json:
@@ -95,20 +100,14 @@ def error_body(message: str, kind: str = INVALID, param: str | None = None, code
 
 def invalid(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> Refusal:
     """The refusal of a request that is wrong in itself."""
-    return Refusal(status, error_body(message, INVALID, param, code))
+    body = error_body(message, INVALID, param, code)
+    return Refusal(status, body, plain=body["error"])
 
 
 def lacking(status: int) -> Refusal:
     """The answer of a compatible server that has no such route: not OpenAI's shape."""
     detail = {404: "Not Found", 405: "Method Not Allowed", 501: "Not Implemented"}.get(status, "Not Found")
     return Refusal(status, {"detail": detail})
-
-
-def no_such_route(scenario: Scenario, status: int, model: str) -> Refusal:
-    """The same in the words of a scenario, if it has any."""
-    if not worded(scenario):
-        return lacking(status)
-    return written(status, scenario_error(scenario, None, model), scenario.error_body)
 
 
 def worded(scenario: Scenario) -> bool:
@@ -127,7 +126,8 @@ def scenario_error(scenario: Scenario, default_code: str | None, model: str) -> 
     kind, param = (
         given if given is not None else usual for given, usual in ((scenario.error_type, kind), (scenario.param, param))
     )
-    return literal({"message": text, "type": kind, "param": param, "code": code})
+    more = json.loads(scenario.error_extra) if scenario.error_extra else {}
+    return literal({"message": text, "type": kind, "param": param, "code": code} | more)
 
 
 def _filled(message: str, model: str) -> str:
@@ -148,6 +148,7 @@ def written(status: int, error: Json, shape: ErrorBody, headers: dict[str, str] 
         "message": {"message": words},
         "detail": {"detail": words},
         "list": [{"error": error}],
+        "error_code": {"error_code": error.get("code"), "message": words},
         "text": words,
         "html": HTML.format(words),
         "empty": "",
@@ -189,7 +190,7 @@ def refused_parameter(name: str, value: object, words: Refusing, model: str = "t
     if words == "extra_forbidden":
         return extra_forbidden({name: value})
     if words == "databricks":
-        message = f'Invalid parameter: {{"{name}"}}: Extra inputs are not permitted'
+        message = f'Bad request: json: unknown field "{name}"\n'
         return Refusal(400, {"error_code": "BAD_REQUEST", "message": message})
     message, code, named = REFUSED_PARAMETER[words]
     text = message.format(name, OTHER_NAME.get(name, f"other_{name}"), model)
@@ -221,7 +222,9 @@ def refuse(scenario: Scenario, model: str) -> None:
         headers["Retry-After"] = "1"
     elif scenario.retry_after:
         headers["Retry-After"] = scenario.retry_after
-    raise written(status, error, scenario.error_body, headers)
+    refusal = written(status, error, scenario.error_body, headers)
+    refusal.plain = None if worded(scenario) else error
+    raise refusal
 
 
 def transport_ending(ending: Ending | None) -> Frame | None:

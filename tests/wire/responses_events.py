@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from .answers import Answer, Mark, Prompt, marks
+from .families.base import Family
 from .frames import DONE, Event, Frame, Json
 from .ids import long_id, now, short_id
-from .misbehaviour import scenario_error, transport_ending
+from .misbehaviour import scenario_error, transport_ending, worded
 from .scenario import Scenario
 
 SPARKLE: Json = {"type": "response.sparkle.delta", "delta": "THIS IS NO TEXT", "item_id": "msg_1", "sparkle": [1, None]}
@@ -33,9 +34,9 @@ def numbered(frames: Iterator[Frame], scenario: Scenario) -> Iterator[Frame]:
 class ResponseEvents:
     """The life of one response."""
 
-    def __init__(self, body: Json, prompt: Prompt, answer: Answer, scenario: Scenario) -> None:
-        self.prompt, self.answer, self.scenario = prompt, answer, scenario
-        self.asked_model = str(body["model"])
+    def __init__(self, body: Json, prompt: Prompt, answer: Answer, scenario: Scenario, family: Family) -> None:
+        self.prompt, self.answer, self.scenario, self.family = prompt, answer, scenario, family
+        self.asked_model = str(body.get("model") or "default")
         conversation = body.get("conversation")
         self.response: Json = {
             "id": long_id("resp"),
@@ -230,14 +231,22 @@ class ResponseEvents:
             shown = item if where in ("everywhere", "item_done") else item | {"content": []}
             yield Event("response.output_item.done", {"output_index": len(self.output) - 1, "item": shown})
 
-    def _error(self) -> Event:
+    def error(self) -> Json:
+        """The error object that the scenario asks for."""
         error = scenario_error(self.scenario, "server_error", self.asked_model)
+        return error if worded(self.scenario) else self.family.error(500, error)
+
+    def _error(self) -> Event:
+        error = self.error()
         if self.answer.ending == "error_nested":
             return Event("error", {"error": error})
         flat = {name: error[name] for name in ("code", "message", "param") if name in error}
         return Event("error", flat | ({"type": error["type"]} if self.scenario.error_type and "type" in error else {}))
 
     def _finish(self, status: str) -> Iterator[Frame]:
+        self.response["status"] = status
+        if self.scenario.hides_limit and status == "incomplete" and self.answer.ending == "incomplete":
+            status = "completed"
         self.response["status"] = status
         if status == "failed":
             error = scenario_error(self.scenario, "server_error", self.asked_model)

@@ -27,9 +27,12 @@ Ending = Literal[
     "expired",
 ]
 Code = str | int
-ErrorBody = Literal["", "nested", "flat", "string", "message", "detail", "list", "text", "html", "empty"]
+ErrorBody = Literal[
+    "", "nested", "flat", "string", "message", "detail", "list", "error_code", "text", "html", "empty"
+]  # fmt: skip
 """How an HTTP error is written: `{"error": {…}}`, the error's fields at the top, `{"error": "words"}`,
-`{"message": "words"}`, `{"detail": "words"}`, a list of one `{"error": {…}}`, plain text, a page, or nothing."""
+`{"message": "words"}`, `{"detail": "words"}`, a list of one `{"error": {…}}`, `{"error_code": …, "message": "words"}`,
+plain text, a page, or nothing."""
 Refusing = Literal[
     "unsupported", "instead", "unknown", "unrecognized", "extra_forbidden", "databricks", "litellm", "plain"
 ]
@@ -42,7 +45,7 @@ sentence without any code."""
 class Scenario:
     """How one request is answered. Times are seconds, counts are deltas unless said otherwise."""
 
-    family: str = ""  # the make of server that this is (`families.py`); by default the double's own setting
+    family: str = ""  # the make of server that this is (`families/`); by default the double's own setting
 
     # The answer.
     say: str | None = None  # this text; by default one that proves that the history arrived
@@ -74,6 +77,7 @@ class Scenario:
         "completed",  # only in response.completed
     ] = "everywhere"
     slim: bool = False  # Responses: the terminal event's output is empty
+    hides_limit: bool = False  # Responses: an answer that ran into its limit says that it is completed (llama.cpp)
     refusal: bool = False  # the text comes as a refusal
     tools: int = 0  # rounds of function calls before the answer
     parallel: int = 1  # calls in each of these rounds
@@ -86,10 +90,11 @@ class Scenario:
     error_type: str | None = None  # its error type, or that of `ending`
     param: str | None = None  # the parameter that it names
     message: str | None = None  # its error message
+    error_extra: str = ""  # more fields of the error, a JSON object
     error_body: ErrorBody = ""  # how it is written; by default as the family does
     retry_after: str | None = None  # the header, word for word; None is "1" for a rate limit, "" is no header
     context_limit: int | None = None  # more characters of input than this are refused
-    context_words: str = ""  # ... in the words of this family (`overflow.py`); by default of the server's own
+    context_words: str = ""  # ... in the words of this name (`families/overflow.py`); by default of its family
     context_in_stream: bool = False  # ... as `response.failed` after a 200 in place of a 400
     no_responses: int | None = None  # POST /responses answers so, with the `code`, `message`, … above if given
     refuse_parameter: str = ""  # requests with one of these parameters (a,b) are refused
