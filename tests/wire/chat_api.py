@@ -100,8 +100,8 @@ class Chunks:
                 yield self._chunk({"annotations": self.annotations})
         if not self.scenario.only_done:
             last = self._chunk({}, finish_reason=self.finish_reason)
-            with_usage = self.family.usage_unasked and not self.scenario.no_usage and isinstance(last.data, dict)
-            yield Event("", last.data | {"usage": self.usage()}) if with_usage else last
+            unasked = self.family.usage_unasked and not self.scenario.no_usage
+            yield Event("", last.data | {"usage": self.usage()}) if unasked and isinstance(last.data, dict) else last
         if self.with_usage:
             yield Event("", self.head | {"choices": [], "usage": self.usage()})
         if not self.scenario.no_done:

@@ -26,7 +26,7 @@ from .misbehaviour import (
     scenario_error,
     worded,
     written,
-)  # fmt: skip
+)
 from .requests_log import RecordedRequest
 from .scenario import Scenario
 from .sse_out import ClientGone, SseWriter, StreamOver, cut, encoded, pause, send, to_json
@@ -93,15 +93,21 @@ class Exchange:
         base = self.upstream.taken(self.request.path, answering=True)
         try:
             scenario = self.upstream.directives.applied(prompt.last, base)
+            scenario = replace(scenario, **self.family.changes(self.request.path, scenario))
+            scenario = self._fitting(scenario, prompt)
         except ValueError as error:
             raise invalid(str(error), code="unknown_directive") from error
-        scenario = replace(scenario, **self.family.changes(self.request.path, scenario))
-        if scenario.context_limit is not None and prompt.chars > scenario.context_limit:
-            words = scenario.context_words or self.family.overflow_words
-            in_stream = scenario.context_in_stream or (words in IN_STREAM and bool(self.json.get("stream")))
-            scenario = replace(scenario, **overflow(words, prompt.chars, scenario.context_limit, in_stream))
         self.before(scenario, model)
         return scenario
+
+    def _fitting(self, scenario: Scenario, prompt: Prompt) -> Scenario:
+        """The scenario, or its refusal of a prompt that is too long."""
+        limit = scenario.context_limit
+        if limit is None or prompt.chars <= limit:
+            return scenario
+        words = scenario.context_words or self.family.overflow_words
+        in_stream = scenario.context_in_stream or (words in IN_STREAM and bool(self.json.get("stream")))
+        return replace(scenario, **overflow(words, prompt.chars, limit, in_stream))
 
     def before(self, scenario: Scenario, model: str = "the model") -> None:
         """What happens before an answer: a stall, a dropped connection, an HTTP error, something that is no stream."""

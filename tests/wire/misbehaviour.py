@@ -123,9 +123,8 @@ def scenario_error(scenario: Scenario, default_code: str | None, model: str) -> 
     if code is None and (scenario.status or 0) >= 500:
         kind = "server_error"
     text = scenario.message if scenario.message is not None else _filled(message, model)
-    kind, param = (
-        given if given is not None else usual for given, usual in ((scenario.error_type, kind), (scenario.param, param))
-    )
+    kind = kind if scenario.error_type is None else scenario.error_type
+    param = param if scenario.param is None else scenario.param
     more = json.loads(scenario.error_extra) if scenario.error_extra else {}
     return literal({"message": text, "type": kind, "param": param, "code": code} | more)
 

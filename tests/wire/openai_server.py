@@ -177,7 +177,7 @@ class OpenAIServer:
                 raise exchange.no_such_route(asked, asked.status or 404)
         self._check_key(exchange)
         if not exchange.family.has(path):
-            raise exchange.family.no_route(exchange.request.method, path, 404)
+            raise exchange.family.no_route(exchange.request.method, path, exchange.family.missing_route)
         route, parts = matching(ROUTES, exchange.request.method, path)
         if not route.answering:
             exchange.before(self.taken(path, answering=False))

@@ -133,6 +133,15 @@ def test_a_parameter_is_refused_until_it_is_left_out(
     assert raw_http.ask(upstream, "/chat/completions", body).status == 200
 
 
+@pytest.mark.parametrize("name", ["store", "instructions", "tools", "max_output_tokens"])
+def test_so_is_one_of_responses(upstream: OpenAIServer, name: str) -> None:
+    optional = {"store": False, "instructions": "Be kind.", "tools": [], "max_output_tokens": 99}
+    body = {"model": "m", "input": f"Hi [[refuse_parameter={name}]]", "stream": True} | optional
+    assert raw_http.ask(upstream, "/responses", body).json["error"]["param"] == name
+    del body[name]
+    assert raw_http.ask(upstream, "/responses", body).status == 200
+
+
 def test_a_refusal_can_name_the_other_parameter(upstream: OpenAIServer) -> None:
     text = "Hi [[refuse_parameter=max_tokens]] [[refuse_words=instead]]"
     body = {"model": "m", "messages": [{"role": "user", "content": text}]}

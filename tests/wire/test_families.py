@@ -313,6 +313,13 @@ def test_a_family_without_responses_has_no_such_route(name: str) -> None:
         assert complete(upstream).status == 200
 
 
+@EVERY_RESPONSES
+def test_a_route_can_be_taken_from_a_family_with_any_status(name: str) -> None:
+    with server(name, absent={"/responses": 405}) as upstream:
+        assert respond(upstream, TYPED).status == 405
+        assert raw_http.complete(upstream, "Hi [[no_responses=501]]").status == 200
+
+
 @EVERY_CHAT
 def test_a_wrong_key_is_a_401_in_every_family(name: str) -> None:
     with server(name, api_key="sk-right") as upstream:

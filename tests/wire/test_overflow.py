@@ -38,6 +38,11 @@ def test_each_wording_can_be_had_of_any_server(upstream: OpenAIServer, words: st
     assert b"double has a bug" not in reply.body
 
 
+def test_words_that_nobody_has_are_told(upstream: OpenAIServer) -> None:
+    reply = ask(upstream, f"{LONG} [[context_limit=100]] [[context_words=nobody]]")
+    assert (reply.status, reply.json["error"]["code"]) == (400, "unknown_directive")
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [

@@ -201,7 +201,7 @@ class Run:
         return (
             "content_filter"
             if self.answer.ending == "content_filter"
-            else self.answer.reason or "max_completion_tokens"
+            else str(self.answer.reason or "max_completion_tokens")
         )
 
     def _required_action(self) -> Json | None:

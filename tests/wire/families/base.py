@@ -32,6 +32,7 @@ class Family:
     chat_changes: ClassVar[Mapping[str, Any]] = {}  # Scenario fields, where the scenario leaves them at their default
     responses_changes: ClassVar[Mapping[str, Any]] = {}
     overflow_words: ClassVar[str] = "openai"
+    missing_route: ClassVar[int] = 404  # the status of a route that it lacks
     usage_unasked: ClassVar[bool] = False  # chat: the last chunk has the usage, whatever was asked
 
     # Requests.

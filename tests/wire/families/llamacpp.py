@@ -9,7 +9,7 @@ oaicompat_chat_params_parse), server-task.cpp (to_json_oaicompat_*). It ignores 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from ..frames import Event, Frame, Json
 from ..ids import short_id
@@ -46,7 +46,10 @@ class LlamaCpp(Family):
     chat_changes = answering(thoughts_in="reasoning_content")
     responses_changes = answering(thoughts_in="reasoning_text")
     overflow_words = "llamacpp"
-    assistant_parts = ("output_text", "input_text")  # the latter is what it makes of a string itself
+    assistant_parts: ClassVar[tuple[str, ...]] = (
+        "output_text",
+        "input_text",
+    )  # the latter is what it makes of a string itself
 
     def wrong(self, message: str) -> Refusal:
         """What a std::invalid_argument becomes."""

@@ -20,14 +20,14 @@ class LmStudio(Family):
     chat_changes = answering(thoughts_in="reasoning_content")
     responses_changes = answering(thoughts_in="reasoning_text")
     overflow_words = "lmstudio"
+    missing_route = 200
 
     def error(self, status: int, error: Json) -> Json:
         kind = "invalid_request_error" if status < 500 else "internal_error"
         return {"message": error["message"], "type": kind, "param": error.get("param"), "code": error.get("code")}
 
     def no_route(self, method: str, path: str, status: int) -> Refusal:
-        del status
-        return Refusal(200, {"error": f"Unexpected endpoint or method. ({method} {path})"})
+        return Refusal(status, {"error": f"Unexpected endpoint or method. ({method} {path})"})
 
     def no_model(self, model: str, path: str) -> Refusal:
         del path

@@ -7,7 +7,7 @@ Facts from ollama/ollama: openai/responses.go (items and parts), openai/openai.g
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from ..frames import Event, Frame, Json
 from ..misbehaviour import Refusal
@@ -21,7 +21,7 @@ class Ollama(Family):
     """A release since 0.13.3, which has Responses."""
 
     name = "ollama"
-    routes = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
+    routes: ClassVar[tuple[str, ...]] = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
     chat_changes = answering(thoughts_in="reasoning")
     responses_changes = answering(thoughts_in="summary")
     overflow_words = "ollama"

@@ -125,6 +125,8 @@ IN_STREAM = ("lmstudio", "sglang")
 
 def overflow(words: str, chars: int, limit: int, in_stream: bool) -> dict[str, Any]:
     """The changes of a scenario that refuse so many characters, where so many are the limit."""
+    if words not in WORDS:
+        raise ValueError(f"The double has no words of {words!r} for what is too long; it has {', '.join(WORDS)}.")
     asked, most = chars // 4 + 1, max(1, limit // 4)
     numbers = {"asked": asked, "limit": most, "over": max(1, asked - most)}
     told = {name: value.format(**numbers) if isinstance(value, str) else value for name, value in WORDS[words].items()}

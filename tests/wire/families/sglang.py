@@ -2,12 +2,13 @@
 
 Facts from sgl-project/sglang: python/sglang/srt/entrypoints/openai/serving_responses.py, serving_base.py, protocol.py
 (ErrorResponse), python/sglang/srt/entrypoints/http_server.py (only Responses nest errors of validation), and the issues
-#3912 (finish_reason "" in every chunk) and #12081 (what is too long is told after a 200); QwenLM/Qwen3#1321 has an error.
+#3912 (finish_reason "" in every chunk) and #12081 (what is too long is told after a 200); QwenLM/Qwen3#1321 has one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from ..frames import Event, Frame, Json
 from ..misbehaviour import Refusal
@@ -19,7 +20,7 @@ class Sglang(Vllm):
     """A release of 2026."""
 
     name = "sglang"
-    routes = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
+    routes: ClassVar[tuple[str, ...]] = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
     chat_changes = answering(thoughts_in="reasoning_content")
     responses_changes = answering(thoughts_in="reasoning_text")
     overflow_words = "sglang"

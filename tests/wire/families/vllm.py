@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
-from openai.types.chat import ChatCompletionMessageParam
-from openai.types.responses import ResponseInputItemParam, ResponseOutputItem, Tool
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..frames import Event, Frame, Json
@@ -38,7 +36,10 @@ PLAIN: dict[str, Any] = {
 
 @cache
 def adapter(kind: str) -> TypeAdapter[Any]:
-    """The check of one field; made when it is first needed, which takes a while."""
+    """The check of one field; made, like the import of OpenAI's types, when it is first needed: it takes a while."""
+    from openai.types.chat import ChatCompletionMessageParam
+    from openai.types.responses import ResponseInputItemParam, ResponseOutputItem, Tool
+
     kinds: dict[str, Any] = PLAIN | {
         "input": str | list[ResponseInputItemParam | ResponseOutputItem],
         "messages": list[ChatCompletionMessageParam],
@@ -51,7 +52,7 @@ class Vllm(Family):
     """A release of 2026."""
 
     name = "vllm"
-    routes = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
+    routes: ClassVar[tuple[str, ...]] = ("/responses", "/chat/completions", "/completions", "/models", "/embeddings")
     chat_changes = answering(thoughts_in="reasoning")
     responses_changes = answering(thoughts_in="reasoning_text")
     overflow_words = "vllm"
