@@ -39,6 +39,7 @@ class Code(StrEnum):
     CONTENT_FILTERED = "content_filtered"
     CONTEXT_TOO_LONG = "context_too_long"
     ASSISTANT_QUOTA = "assistant_quota"
+    ASSISTANT_EMPTY = "assistant_empty"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERNAL = "internal"
 
@@ -77,7 +78,8 @@ class AssistantError(ChatError):
 
     `transient`: the same request may work in a moment. `answered`: the other side said so itself; otherwise
     the connection was lost, and whether the request was carried out is not known. `no_such_route`: the
-    server does not have this API at all. `no_such_object`: it does not know what the request names.
+    server does not seem to have this API at all. `no_such_object`: it does not know what the request names.
+    `parameters`: optional parameters of the request that it objects to.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class AssistantError(ChatError):
         answered: bool = True,
         no_such_route: bool = False,
         no_such_object: bool = False,
+        parameters: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(code, message, retry_after=retry_after)
         self.detail = detail
@@ -98,3 +101,4 @@ class AssistantError(ChatError):
         self.answered = answered
         self.no_such_route = no_such_route
         self.no_such_object = no_such_object
+        self.parameters = parameters

@@ -13,6 +13,7 @@ from flask import Flask
 
 from app import logs
 from app.assistants.choose import assistant_for
+from app.assistants.learned import Learned
 from app.chat.clock import utc
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
@@ -20,9 +21,11 @@ from app.chat.turns import TurnState
 from app.chat.user_tokens import UserTokens
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
-from app.keeping import DAY, Keeping, keep
+from app.keeping import DAY, Keeping, keep, open_journal
 from app.settings import Settings, load, split_secrets
+from app.transcripts.database import Database
 from app.transcripts.figures import Figures
+from app.transcripts.model_facts import ModelFacts
 from app.transcripts.past import PastConversations
 from app.transcripts.read_back import ReadBack
 from app.transcripts.reading import Reading
@@ -49,8 +52,10 @@ def create(settings: Settings) -> Flask:
     user_tokens = UserTokens(split_secrets(settings.user_token_secret))
     metrics = Metrics()
     metrics.expect(state for state in TurnState if state.final)
-    assistant = assistant_for(settings)
-    kept = keep(settings, data_dir, assistant, metrics)
+    database, journal = open_journal(data_dir, metrics)
+    learned = _learned(settings, database)
+    assistant = assistant_for(settings, learned)
+    kept = keep(settings, data_dir, database, journal, assistant, metrics)
     ports = {settings.port, settings.fe_port} - {None}
     origins = Origins(settings.cors_allowed_origins, [port for port in ports if port])
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
@@ -68,7 +73,15 @@ def create(settings: Settings) -> Flask:
         shipper=kept.shipper, background=kept.background,
     )  # fmt: skip
     log.info("who answers: %s", assistant.name)
+    if learned.facts:
+        log.info("known about its model from earlier: %s", "; ".join(learned.sentences()))
     return flask
+
+
+def _learned(settings: Settings, database: Database) -> Learned:
+    """What earlier turns found out about the model that answers."""
+    model = settings.chat_model if settings.who_answers in ("responses", "chat") else None
+    return Learned(ModelFacts(database, settings.openai_base_url, model) if model else None)
 
 
 def _add_reading(

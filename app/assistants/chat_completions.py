@@ -1,30 +1,28 @@
 """Chat Completions (https://platform.openai.com/docs/api-reference/chat), streamed: what every server has.
 
-The history is ours. The answer is whole only when a `finish_reason` says so; a body that ends without one was cut.
+The history is ours. The answer is whole only when its server says so: by a `finish_reason`, by `[DONE]`, or by
+sending it as one object. A body that ends without one was cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import openai
 
+from app.assistants.content import ThinkTags, split_content, thoughts_of
+from app.assistants.endings import Ending, ending_of
 from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of
-from app.assistants.openai_client import OPENED, REFUSED, SENTENCES, cut, stream_events, upstream_error
+from app.assistants.learned import Learned
+from app.assistants.openai_client import DONE, OPENED, WHOLE, cut, not_an_answer, stream_events
+from app.assistants.parameters import SYSTEM, Parameters, TurnParameters
+from app.assistants.refusals import upstream_error
 from app.assistants.retrying import Steps, retried, shortened
-from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, add_usage, too_many_rounds
-from app.chat.interfaces import Citation, Delta, Event, Exchange, Finished, Question, Status, Trace
-from app.errors import AssistantError, Code
-
-ENDINGS: dict[str, Literal["complete", "truncated"]] = {
-    "stop": "complete",
-    "length": "truncated",
-    "tool_calls": "complete",
-    "function_call": "complete",
-}
+from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, Call, CallParts, add_usage, too_many_rounds
+from app.chat.interfaces import Citation, Event, Exchange, Finished, Question, Reasoning, Status, Trace
+from app.errors import AssistantError
 
 
 class ChatAssistant:
@@ -40,57 +38,68 @@ class ChatAssistant:
         instructions: str | None = None,
         max_output_tokens: int | None = None,
         limit_name: str = "max_tokens",
+        tools: Sequence[Any] = (),
+        learned: Learned | None = None,
     ) -> None:
-        """`limit_name`: what the server calls the limit of an answer; OpenAI's own takes `max_completion_tokens`."""
+        """`limit_name`: how to call the limit of an answer first; OpenAI's own takes `max_completion_tokens`."""
         self._client = client
         self._model = model
-        self._before: list[Any] = [{"role": "system", "content": instructions}] if instructions else []
-        self._limit: dict[str, Any] = {limit_name: max_output_tokens} if max_output_tokens else {}
+        self._instructions = instructions
+        self._learned = learned or Learned()
+        wanted: dict[str, Any] = {"stream_options": {"include_usage": True}}
+        wanted |= {limit_name: max_output_tokens} if max_output_tokens else {}
+        wanted |= {"tools": list(tools)} if tools else {}
+        self._parameters = Parameters("chat", wanted, self._learned)
         # Loaded here and not in the first visitor's time.
         self._open = client.chat.completions.with_streaming_response.create
 
     def ready(self) -> bool:
         return not self._client.is_closed()
 
-    def stream(self, question: Question) -> Generator[Event, None, None]:
+    def stream(self, question: Question) -> Steps[None]:
         """The answer's events. Raises `AssistantError`."""
-        yield from shortened(partial(self._answer, question), question.history)
+        yield from shortened(partial(self._answer, question), question, self._learned)
 
     def _answer(self, question: Question, history: Sequence[Exchange]) -> Steps[None]:
-        messages = [*self._before, *_messages(question, history)]
+        parameters = self._parameters.for_turn()
+        rounds: list[Any] = []
+        texts: list[str] = []
         usage: dict[str, int] = {}
         for _ in range(MOST_ROUNDS + 1):
-            attempt = partial(self._round, question, messages)
-            done = yield from retried(attempt, question.cancellation, repeatable=True)
+            attempt = partial(self._round, question, history, rounds, parameters)
+            adapted = partial(parameters.adapted, attempt)
+            done = yield from retried(adapted, question.cancellation, repeatable=True)
             if done is None:
                 return
             usage = add_usage(usage, done.usage)
+            texts.append(done.tags.said)
             if not done.calls:
-                yield Finished(done.state, None, usage or None, done.model, done.response_id)
+                text = "".join(texts) if done.tags.misled else None
+                yield Finished(done.ending or "complete", text, usage or None, done.model, done.response_id)
                 return
             yield Status("tool")
-            messages = [*messages, *done.messages()]
+            rounds = [*rounds, *done.messages()]
         raise too_many_rounds()
 
-    def _round(self, question: Question, messages: list[Any]) -> Steps[_Round | None]:
+    def _round(
+        self, question: Question, history: Sequence[Exchange], rounds: list[Any], parameters: TurnParameters
+    ) -> Steps[_Round | None]:
         """One completion. None: the question was cancelled."""
+        system_role = parameters.accepts(SYSTEM)
+        messages = [*_messages(question, history, self._instructions, system_role=system_role), *rounds]
 
         def request() -> Any:
-            return self._open(
-                model=self._model,
-                messages=messages,
-                stream=True,
-                stream_options={"include_usage": True},
-                **self._limit,
-            )
+            return self._open(model=self._model, messages=messages, stream=True, **parameters.sent)
 
         reading = _Round()
         try:
             for name, fields in stream_events(request, question.cancellation):
                 if name == OPENED:
                     yield Trace(request_id=fields.get("request_id"))
+                elif name == DONE:
+                    reading.done = True
                 else:
-                    yield from reading.take(fields)
+                    yield from reading.take(fields, whole=name == WHOLE)
         except AssistantError:
             # After its end the answer lacks nothing but the usage.
             if not reading.ended:
@@ -98,71 +107,101 @@ class ChatAssistant:
         if question.cancellation.cancelled:
             return None
         if not reading.ended:
-            raise cut("the stream ended without a finish_reason")
+            raise cut("the stream ended without a finish_reason or [DONE]")
+        yield from reading.tags.end()
         return reading
 
 
-@dataclass(slots=True)
 class _Round:
     """One completion as it is read."""
 
-    state: Literal["complete", "truncated"] = "complete"
-    ended: bool = False
-    text: str = ""
-    usage: dict[str, int] | None = None
-    model: str | None = None
-    response_id: str | None = None
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.ending: Ending | None = None
+        self.done = False
+        self.usage: dict[str, int] | None = None
+        self.model: str | None = None
+        self.response_id: str | None = None
+        self.calls = CallParts()
+        self.tags = ThinkTags()
+        self._received = ""
 
-    def take(self, chunk: dict[str, Any]) -> Generator[Event, None, None]:
-        if chunk.get("error") or ("code" in chunk and "choices" not in chunk):
-            fault = mapping(chunk.get("error")) or chunk
-            raise upstream_error(fault.get("code") or fault.get("type"))
-        self.model = chunk.get("model") or self.model
-        self.response_id = chunk.get("id") or self.response_id
+    @property
+    def ended(self) -> bool:
+        """The server said that nothing follows."""
+        return self.done or self.ending is not None
+
+    def take(self, chunk: dict[str, Any], *, whole: bool = False) -> Iterator[Event]:
+        """The chat's events of one chunk, or of a `whole` completion. Raises `AssistantError` if it is an error."""
+        if _is_error(chunk):
+            raise upstream_error(chunk)
+        choices = [mapping(choice) for choice in sequence(chunk.get("choices"))]
+        if whole and not choices:
+            raise not_an_answer(200, "JSON")
+        self.model = text_of(chunk.get("model")) or self.model
+        self.response_id = text_of(chunk.get("id")) or self.response_id
         self.usage = tokens_of(chunk.get("usage"), USAGE) or self.usage
-        for choice in map(mapping, sequence(chunk.get("choices"))):
+        for choice in choices:
+            # Some servers send the whole message again at the end, or nothing but that.
             yield from self._delta(mapping(choice.get("delta")))
-            self._end(choice.get("finish_reason"))
+            yield from self._message(choice)
+            self.ending = ending_of(choice.get("finish_reason"), after_text=bool(self._received)) or self.ending
+        self.done = self.done or whole
 
     def messages(self) -> list[dict[str, Any]]:
         """This completion and an error for each of its calls, as messages of the next one."""
-        calls = [call for _, call in sorted(self.calls.items())]
-        answer = {"role": "assistant", "content": self.text or None, "tool_calls": calls}
-        return [answer, *({"role": "tool", "tool_call_id": c["id"], "content": NO_SUCH_FUNCTION} for c in calls)]
+        calls = self.calls.all()
+        answer = {"role": "assistant", "content": self.tags.said or None, "tool_calls": list(map(_call, calls))}
+        return [answer, *({"role": "tool", "tool_call_id": c.id, "content": NO_SUCH_FUNCTION} for c in calls)]
 
-    def _delta(self, delta: dict[str, Any]) -> Generator[Event, None, None]:
-        text = delta.get("content") or delta.get("refusal")
-        if isinstance(text, str):
-            self.text += text
-            yield Delta(text)
+    def _delta(self, delta: dict[str, Any]) -> Iterator[Event]:
+        text, thoughts = split_content(delta.get("content") or delta.get("refusal"))
+        if thoughts := thoughts or thoughts_of(delta):
+            yield Reasoning(thoughts)
+        if text:
+            self._received += text
+            yield from self.tags.feed(text)
         for annotation in map(mapping, sequence(delta.get("annotations"))):
             cited = mapping(annotation.get("url_citation"))
             if text_of(cited.get("url")):
                 yield Citation(url=text_of(cited["url"]), title=text_of(cited.get("title")) or None)
         for call in map(mapping, sequence(delta.get("tool_calls"))):
-            self._call(call)
+            self.calls.take(call)
 
-    def _call(self, part: dict[str, Any]) -> None:
-        empty: dict[str, Any] = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-        call = self.calls.setdefault(part.get("index", 0), empty)
-        call["id"] = part.get("id") or call["id"]
-        for name in ("name", "arguments"):
-            call["function"][name] += text_of(mapping(part.get("function")).get(name))
-
-    def _end(self, reason: object) -> None:
-        if reason is None:
+    def _message(self, choice: dict[str, Any]) -> Iterator[Event]:
+        """What a whole message, or the `text` of the oldest API, has that no delta had."""
+        message = mapping(choice.get("message"))
+        if not message and not isinstance(choice.get("text"), str):
             return
-        if reason == "content_filter":
-            raise AssistantError(Code.CONTENT_FILTERED, SENTENCES[Code.CONTENT_FILTERED], detail="finish_reason")
-        if not isinstance(reason, str) or reason not in ENDINGS:
-            raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail=f"finish_reason {str(reason)[:40]}")
-        self.state, self.ended = ENDINGS[reason], True
+        text, _ = split_content(message.get("content") or message.get("refusal") or choice.get("text"))
+        if not self._received:
+            yield from self._delta(message or {"content": text})
+        elif text.startswith(self._received):
+            rest, self._received = text[len(self._received) :], text
+            yield from self.tags.feed(rest)
 
 
-def _messages(question: Question, history: Sequence[Exchange]) -> list[Any]:
+def _is_error(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk is an error: flat, nested, or said by its type."""
+    if chunk.get("error"):
+        return True
+    return "choices" not in chunk and ("code" in chunk or "error" in (chunk.get("object"), chunk.get("type")))
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.valid_arguments}}
+
+
+def _messages(
+    question: Question, history: Sequence[Exchange], instructions: str | None, *, system_role: bool
+) -> list[Any]:
+    """The conversation, with the instructions before it, or in the first message of a model without that role."""
     messages = []
     for exchange in history:
         messages.append({"role": "user", "content": exchange.question})
         messages.append({"role": "assistant", "content": exchange.answer})
-    return [*messages, {"role": "user", "content": question.text}]
+    messages.append({"role": "user", "content": question.text})
+    if instructions and system_role:
+        return [{"role": "system", "content": instructions}, *messages]
+    if instructions:
+        messages[0] = {"role": "user", "content": f"{instructions}\n\n{messages[0]['content']}"}
+    return messages

@@ -13,8 +13,9 @@ from typing import Any
 import openai
 
 from app.assistants.history import lacking
-from app.assistants.openai_client import FORGET_WITHIN, UNAVAILABLE, gone_is_well, translated
-from app.assistants.responses import ResponsesAssistant, as_input, exchange_items
+from app.assistants.openai_client import FORGET_WITHIN, gone_is_well, translated
+from app.assistants.refusals import UNAVAILABLE
+from app.assistants.responses import ResponsesAssistant, exchange_items
 from app.assistants.retrying import Steps, retried
 from app.chat.interfaces import Event, Exchange, Question, Trace
 from app.errors import AssistantError, Code
@@ -79,7 +80,7 @@ class ConversationAssistant:
         there = known or (yield from self._created(question))
         yield Trace(thread_id=there)
         yield from self._add(question, there, lacking(question.history, there))
-        yield from self._responses.rounds(question, as_input(question, ()), conversation=there)
+        yield from self._responses.in_conversation(question, there)
 
     def _created(self, question: Question) -> Steps[str]:
         made = yield from self._call(question, self._client.conversations.create)

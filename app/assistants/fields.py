@@ -21,6 +21,15 @@ def text_of(value: object) -> str:
 
 
 def tokens_of(usage: object, names: dict[str, str]) -> dict[str, int] | None:
-    """Token counts under our names. `names`: theirs -> ours."""
+    """Token counts under our names. `names`: theirs -> ours. Those of the reasoning are among the output's."""
     counts = mapping(usage)
-    return {ours: counts[theirs] for theirs, ours in names.items() if isinstance(counts.get(theirs), int)} or None
+    found = {ours: counts[theirs] for theirs, ours in names.items() if _is_count(counts.get(theirs))}
+    for details in ("completion_tokens_details", "output_tokens_details"):
+        reasoning = mapping(counts.get(details)).get("reasoning_tokens")
+        if _is_count(reasoning) and reasoning:
+            found["reasoning_tokens"] = reasoning
+    return found or None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from app.assistants.history import newest_half
-from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Status
+from app.assistants.history import fitting, newest_half, size_of
+from app.assistants.learned import Learned
+from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Question, Reasoning, Status
 from app.errors import AssistantError, Code
 
 MORE_TRIES = 2
@@ -32,7 +33,7 @@ def retried(attempt: Callable[[], Steps[Result]], cancellation: Cancellation, *,
     """
     begun = time.monotonic()
     for tries in range(MORE_TRIES + 1):
-        speech = _Speech()
+        speech = Speech()
         try:
             return (yield from speech.of(attempt()))
         except AssistantError as error:
@@ -44,19 +45,31 @@ def retried(attempt: Callable[[], Steps[Result]], cancellation: Cancellation, *,
     raise AssertionError("the last try returns or raises")
 
 
-def shortened(attempt: Callable[[Sequence[Exchange]], Steps[Result]], history: Sequence[Exchange]) -> Steps[Result]:
-    """`attempt` with the history; with half of it, once, if that was too long."""
-    speech = _Speech()
-    try:
-        return (yield from speech.of(attempt(history)))
-    except AssistantError as error:
-        if error.code != Code.CONTEXT_TOO_LONG or not history or speech.begun:
-            raise
-    return (yield from attempt(newest_half(history)))
+def shortened(
+    attempt: Callable[[Sequence[Exchange]], Steps[Result]], question: Question, learned: Learned
+) -> Steps[Result]:
+    """`attempt` with as much of the history as fits: with half of it whenever that was too long, down to none."""
+    history = fitting(question, learned.window)
+    too_long: int | None = None
+    while True:
+        speech = Speech()
+        try:
+            result = yield from speech.of(attempt(history))
+        except AssistantError as error:
+            if error.code != Code.CONTEXT_TOO_LONG or not history or speech.begun:
+                raise
+            too_long, history = size_of(question, history), newest_half(history)
+        else:
+            size = size_of(question, history)
+            if too_long is None:
+                learned.learn_fit(size)
+            elif not question.cancellation.cancelled:
+                learned.learn_overflow(too_long, size)
+            return result
 
 
-class _Speech:
-    """Notices whether text was given."""
+class Speech:
+    """Notices whether the model has begun to answer, or to think."""
 
     begun = False
 
@@ -64,7 +77,7 @@ class _Speech:
         try:
             while True:
                 event = next(events)
-                self.begun = self.begun or isinstance(event, Delta)
+                self.begun = self.begun or isinstance(event, Delta | Reasoning)
                 yield event
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]

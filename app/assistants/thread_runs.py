@@ -17,7 +17,8 @@ from typing import Any, Literal
 import openai
 
 from app.assistants.fields import USAGE, mapping, sequence, text_of
-from app.assistants.openai_client import REFUSED, SENTENCES, UNAVAILABLE, cut, stream_events, translated, upstream_error
+from app.assistants.openai_client import cut, stream_events, translated
+from app.assistants.refusals import REFUSED, SENTENCES, UNAVAILABLE, upstream_error
 from app.assistants.retrying import Steps, retried
 from app.assistants.tools import NO_SUCH_FUNCTION
 from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Trace
@@ -59,8 +60,7 @@ class RunReading:
         elif name in ("thread.message.completed", "thread.message.incomplete"):
             yield from self._message(fields)
         elif name == "error":
-            nested = mapping(fields.get("error")) or fields
-            raise upstream_error(nested.get("code") or nested.get("type"))
+            raise upstream_error(fields)
         elif name.startswith("thread.run."):
             yield from self._state(name.removeprefix("thread.run."), fields)
 
@@ -233,4 +233,4 @@ def _failure(error: dict[str, Any]) -> AssistantError:
         return AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="the run failed: invalid_prompt")
     # A used-up allowance has no code of its own here.
     used_up = code == "rate_limit_exceeded" and "quota" in text_of(error.get("message"))
-    return upstream_error("insufficient_quota" if used_up else code)
+    return upstream_error({"code": "insufficient_quota"} if used_up else error)

@@ -23,6 +23,13 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A part of what the model thinks before it answers, in order. It is no part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A source of the answer. `marker`: how it stands in the deltas, such as `【4:0†policy.pdf】`.
 
@@ -72,7 +79,7 @@ class Finished:
     response_id: str | None = None
 
 
-Event = Delta | Citation | Status | Trace | Finished
+Event = Delta | Reasoning | Citation | Status | Trace | Finished
 
 
 class Cancellation:
@@ -213,6 +220,8 @@ class Listener(Protocol):
     def started(self, turn: Turn) -> None: ...
 
     def status(self, turn: Turn, state: str, detail: str | None = None) -> None: ...
+
+    def reasoning(self, turn: Turn, reasoning: dict[str, Any]) -> None: ...
 
     def piece(self, turn: Turn, seq: int, text: str) -> None: ...
 
