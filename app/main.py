@@ -63,7 +63,10 @@ def create(settings: Settings) -> Flask:
     checks = {"journal": lambda: kept.journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
     details = {"elasticsearch": kept.shipper.status} if kept.shipper else {}
     demo = assistant.name == "demo"
-    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details, demo=demo)
+    add_routes(
+        flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details,
+        model=lambda: _about_model(settings, assistant, learned), demo=demo,
+    )  # fmt: skip
     add_erasure(flask, admin_token=settings.admin_token, erase=kept.eraser.erase)
     _add_reading(flask, settings, kept, keys, tokens, user_tokens, origins)
     add_socket(
@@ -76,6 +79,11 @@ def create(settings: Settings) -> Flask:
     if learned.facts:
         log.info("known about its model from earlier: %s", "; ".join(learned.sentences()))
     return flask
+
+
+def _about_model(settings: Settings, assistant: Assistant, learned: Learned) -> dict[str, object]:
+    """What operators are told: who answers, and what its server turned out to need."""
+    return {"assistant": assistant.name, "model": settings.chat_model, "learned": learned.sentences()}
 
 
 def _learned(settings: Settings, database: Database) -> Learned:

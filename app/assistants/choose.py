@@ -35,7 +35,7 @@ def assistant_for(settings: Settings, learned: Learned | None = None) -> Assista
     options = _options(settings) | _tools(settings) | _reasoning(settings)
     responses = ResponsesAssistant(client, settings.chat_model or "", learned=learned, **options)
     if settings.chat_state == "conversation":
-        return ConversationAssistant(client, responses)
+        return ConversationAssistant(client, responses, learned)
     if settings.assistant != "auto":
         return responses
     return ResponsesOrChat(responses, _chat(client, settings, learned), learned)
