@@ -17,6 +17,8 @@ from app.assistants.threads import ThreadsAssistant
 from app.chat.interfaces import Assistant, Forgetful
 from app.settings import Settings
 
+AFTER_THE_DEADLINE = 10.0
+"""Seconds that a request waits for a byte longer than a turn may take."""
 A_FEW_TOKENS = 64
 LIST_WITHIN = 10.0
 """Seconds that the list of models may take."""
@@ -66,7 +68,8 @@ def forgetful(assistant: Assistant) -> Forgetful | None:
 
 def _client(settings: Settings) -> openai.OpenAI:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-    return new_client(key, settings.openai_base_url, settings.turn_deadline)
+    # The turn's deadline comes first, and tells the visitor better what happened.
+    return new_client(key, settings.openai_base_url, settings.turn_deadline + AFTER_THE_DEADLINE)
 
 
 def _chat(client: openai.OpenAI, settings: Settings, learned: Learned) -> ChatAssistant:

@@ -81,7 +81,7 @@ turns = Table(
     Column("request_ids", JSON),
     Column("corrected", Boolean, nullable=False),
     # What the model thought before it answered, and for how long; kept where it is shown.
-    Column("reasoning", JSON),
+    Column("reasoning", JSON(none_as_null=True)),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("page_url", Text),
