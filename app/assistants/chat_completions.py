@@ -12,15 +12,15 @@ from typing import Any
 
 import openai
 
-from app.assistants.content import ThinkTags, split_content, thoughts_of
-from app.assistants.endings import Ending, ending_of
+from app.assistants.content import ThinkTags, split_content, thoughts_of, without_thoughts
+from app.assistants.endings import Endings
 from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of
 from app.assistants.learned import Learned
-from app.assistants.openai_client import DONE, OPENED, WHOLE, cut, not_an_answer, stream_events
+from app.assistants.openai_client import DONE, ERRORS, JUNK, OPENED, WHOLE, cut, not_an_answer, stream_events
 from app.assistants.parameters import SYSTEM, Parameters, TurnParameters
-from app.assistants.refusals import upstream_error
+from app.assistants.refusals import is_error, upstream_error
 from app.assistants.retrying import Steps, retried, shortened
-from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, Call, CallParts, add_usage, too_many_rounds
+from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, UNNAMED, Call, CallParts, add_usage, too_many_rounds
 from app.chat.interfaces import Citation, Event, Exchange, Finished, Question, Reasoning, Status, Trace
 from app.errors import AssistantError
 
@@ -72,10 +72,11 @@ class ChatAssistant:
             if done is None:
                 return
             usage = add_usage(usage, done.usage)
-            texts.append(done.tags.said)
-            if not done.calls:
-                text = "".join(texts) if done.tags.misled else None
-                yield Finished(done.ending or "complete", text, usage or None, done.model, done.response_id)
+            texts.append(done.text)
+            ending = done.endings.last(after_text=bool(done.tags.said))
+            if not done.calls or ending == "truncated":
+                text = "".join(texts) if done.corrected else None
+                yield Finished(ending, text, usage or None, done.model, done.response_id)
                 return
             yield Status("tool")
             rounds = [*rounds, *done.messages()]
@@ -97,7 +98,11 @@ class ChatAssistant:
                 if name == OPENED:
                     yield Trace(request_id=fields.get("request_id"))
                 elif name == DONE:
-                    reading.done = True
+                    reading.say_done()
+                elif name in ERRORS:
+                    raise upstream_error(fields)
+                elif name == JUNK:
+                    reading.junk = True
                 else:
                     yield from reading.take(fields, whole=name == WHOLE)
         except AssistantError:
@@ -113,26 +118,45 @@ class ChatAssistant:
 
 
 class _Round:
-    """One completion as it is read."""
+    """One completion as it is read. `junk`: something came that is neither an event nor a sign of life."""
 
     def __init__(self) -> None:
-        self.ending: Ending | None = None
-        self.done = False
+        self.endings = Endings()
+        self.junk = False
         self.usage: dict[str, int] | None = None
         self.model: str | None = None
         self.response_id: str | None = None
         self.calls = CallParts()
         self.tags = ThinkTags()
+        self._done = False
+        self._index: object = None
         self._received = ""
+        self._in_deltas = False
+        self._thought = False
+        self._message_text: str | None = None
 
     @property
     def ended(self) -> bool:
         """The server said that nothing follows."""
-        return self.done or self.ending is not None
+        return self._done or self.endings.ended
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+        return self.tags.said if self._message_text is None else without_thoughts(self._message_text)
+
+    @property
+    def corrected(self) -> bool:
+        """The answer is not what was given in deltas."""
+        return self.tags.misled or self._message_text is not None
+
+    def say_done(self) -> None:
+        """The server said so. After junk that is not believed without a reason: the junk may have been an error."""
+        self._done = not self.junk
 
     def take(self, chunk: dict[str, Any], *, whole: bool = False) -> Iterator[Event]:
         """The chat's events of one chunk, or of a `whole` completion. Raises `AssistantError` if it is an error."""
-        if _is_error(chunk):
+        if is_error(chunk):
             raise upstream_error(chunk)
         choices = [mapping(choice) for choice in sequence(chunk.get("choices"))]
         if whole and not choices:
@@ -141,11 +165,11 @@ class _Round:
         self.response_id = text_of(chunk.get("id")) or self.response_id
         self.usage = tokens_of(chunk.get("usage"), USAGE) or self.usage
         for choice in choices:
-            # Some servers send the whole message again at the end, or nothing but that.
-            yield from self._delta(mapping(choice.get("delta")))
-            yield from self._message(choice)
-            self.ending = ending_of(choice.get("finish_reason"), after_text=bool(self._received)) or self.ending
-        self.done = self.done or whole
+            self._index = choice.get("index") if self._index is None else self._index
+            # One answer was asked for. Whoever sends several means the first.
+            if choice.get("index") == self._index:
+                yield from self._choice(choice, chunk)
+                self._done = self._done or (whole and bool(choice.get("message") or "text" in choice))
 
     def messages(self) -> list[dict[str, Any]]:
         """This completion and an error for each of its calls, as messages of the next one."""
@@ -153,42 +177,69 @@ class _Round:
         answer = {"role": "assistant", "content": self.tags.said or None, "tool_calls": list(map(_call, calls))}
         return [answer, *({"role": "tool", "tool_call_id": c.id, "content": NO_SUCH_FUNCTION} for c in calls)]
 
+    def _choice(self, choice: dict[str, Any], chunk: dict[str, Any]) -> Iterator[Event]:
+        before, delta = self._received, mapping(choice.get("delta"))
+        yield from self._delta(delta)
+        if isinstance(choice.get("text"), str):
+            # Of the oldest API, and of servers that took it over.
+            yield from self._add(choice["text"])
+        yield from self._message(mapping(choice.get("message")))
+        reasons = (choice.get("finish_reason"), delta.get("finish_reason"), chunk.get("finish_reason"))
+        reason = next(filter(None, reasons), None) or choice.get("stop_reason")
+        self.endings.take(reason, with_text=self._received != before)
+
     def _delta(self, delta: dict[str, Any]) -> Iterator[Event]:
-        text, thoughts = split_content(delta.get("content") or delta.get("refusal"))
-        if thoughts := thoughts or thoughts_of(delta):
+        text, thoughts = split_content(delta.get("content"))
+        yield from self._think(thoughts or thoughts_of(delta))
+        self._in_deltas = self._in_deltas or bool(text)
+        yield from self._add(text + split_content(delta.get("refusal"))[0])
+        yield from self._extras(delta)
+
+    def _message(self, message: dict[str, Any]) -> Iterator[Event]:
+        """A whole message: some servers send it again at the end, in the place of deltas, or piece by piece."""
+        if not message:
+            return
+        text, thoughts = split_content(message.get("content") or message.get("refusal"))
+        if not self._thought:
+            yield from self._think(thoughts or thoughts_of(message))
+        if text.startswith(self._received):
+            yield from self._add(text[len(self._received) :])
+        elif text and self._in_deltas:
+            self._message_text = text
+        else:
+            yield from self._add(text)
+        if not self.calls:
+            yield from self._extras(message)
+
+    def _think(self, thoughts: str) -> Iterator[Event]:
+        if thoughts:
+            self._thought = True
             yield Reasoning(thoughts)
+
+    def _add(self, text: str) -> Iterator[Event]:
         if text:
             self._received += text
+            self.endings.text_came()
             yield from self.tags.feed(text)
+
+    def _extras(self, delta: dict[str, Any]) -> Iterator[Event]:
+        """Citations and function calls."""
         for annotation in map(mapping, sequence(delta.get("annotations"))):
             cited = mapping(annotation.get("url_citation"))
             if text_of(cited.get("url")):
                 yield Citation(url=text_of(cited["url"]), title=text_of(cited.get("title")) or None)
         for call in map(mapping, sequence(delta.get("tool_calls"))):
             self.calls.take(call)
-
-    def _message(self, choice: dict[str, Any]) -> Iterator[Event]:
-        """What a whole message, or the `text` of the oldest API, has that no delta had."""
-        message = mapping(choice.get("message"))
-        if not message and not isinstance(choice.get("text"), str):
-            return
-        text, _ = split_content(message.get("content") or message.get("refusal") or choice.get("text"))
-        if not self._received:
-            yield from self._delta(message or {"content": text})
-        elif text.startswith(self._received):
-            rest, self._received = text[len(self._received) :], text
-            yield from self.tags.feed(rest)
-
-
-def _is_error(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk is an error: flat, nested, or said by its type."""
-    if chunk.get("error"):
-        return True
-    return "choices" not in chunk and ("code" in chunk or "error" in (chunk.get("object"), chunk.get("type")))
+        if mapping(delta.get("function_call")):
+            self.calls.take({"index": 0, "function": delta["function_call"]})
 
 
 def _call(call: Call) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.valid_arguments}}
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name or UNNAMED, "arguments": call.valid_arguments},
+    }
 
 
 def _messages(

@@ -15,12 +15,23 @@ from app.chat.interfaces import Delta, Reasoning
 THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text", "thought", "redacted_thinking")
 """Types of parts that are no part of the answer."""
 
-NAMES = "think|thinking|thought|thoughts|reasoning|seed:think"
-OPENING = re.compile(rf"<(?P<name>{NAMES})>|\[(?P<upper>THINK)\]", re.I)
-CLOSING = re.compile(rf"</(?:{NAMES})>|\[/THINK\]", re.I)
-TAGS = [f"{before}{name}{after}" for name in NAMES.split("|") for before, after in (("<", ">"), ("</", ">"))]
-TAGS += ["[think]", "[/think]"]
-LONGEST_TAG = max(map(len, TAGS))
+NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "seed:think")
+NAME = "|".join(NAMES)
+OPENING = re.compile(rf"<(?:{NAME})(?:\s[^<>]{{0,40}})?>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>", re.I)
+CLOSING = re.compile(
+    rf"</(?:{NAME})>|\[/THINK\]|◁/think▷|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>", re.I
+)
+"""Tags of DeepSeek, Qwen and many more; of Mistral; of Kimi; and of gpt-oss where its server does not read them."""
+TAGS = (
+    *(f"<{name}>" for name in NAMES), *(f"</{name}>" for name in NAMES),
+    "[think]", "[/think]", "◁think▷", "◁/think▷", "<|channel|>analysis<|message|>", "<|channel|>final<|message|>",
+    "<|end|><|channel|>final<|message|>", "<|start|>assistant<|channel|>final<|message|>",
+    "<|end|><|start|>assistant<|channel|>final<|message|>",
+)  # fmt: skip
+HALF_A_TAG = re.compile(rf"<(?:{NAME})\s[^<>]{{0,40}}$", re.I)
+LONGEST_TAG = 60
+FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.M)
+QUOTES = "`'\"\u201c\u201d\u2018\u2019"
 MOST_HELD = 100_000
 """Characters after a tag in the middle of an answer that wait for the closing one."""
 
@@ -65,13 +76,14 @@ def _text_in(part: object) -> str:
 class ThinkTags:
     """Takes thoughts out of a text that comes in deltas.
 
-    A tag counts at the beginning of the text; in its middle only at the beginning of a line, outside of a block of
-    code, and only once it is closed. A closing tag on a line of its own without an opening one means that all before
-    it was thought: some templates open the tag themselves. `misled` then says that text was given that is none.
+    A tag counts at the beginning of the text; in its middle only at the beginning of a line, outside of code, and only
+    once it is closed. A closing tag without an opening one, that is not written about, means that all before it was
+    thought: some templates open the tag themselves. `misled` then says that text was given that is none.
     """
 
     def __init__(self) -> None:
         self._held = ""
+        self._before = ""
         self._said = ""
         self._thought = ""
         self._inside = False
@@ -105,7 +117,7 @@ class ThinkTags:
             yield self._say(held)
 
     def _thinking(self) -> Iterator[Delta | Reasoning]:
-        found = CLOSING.search(self._held)
+        found = self._end_of_thoughts()
         if found:
             thought, self._held = self._held[: found.start()], self._held[found.end() :]
             yield from self._think(thought)
@@ -120,7 +132,17 @@ class ThinkTags:
             held, self._thought, self._inside, self._late = self._thought, "", False, False
             yield self._say(held)
 
+    def _end_of_thoughts(self) -> re.Match[str] | None:
+        """The first closing tag that is not quoted."""
+        for found in CLOSING.finditer(self._held):
+            before = (self._before + self._held[: found.start()])[-1:]
+            after = self._held[found.end() :][:1]
+            if not (before in QUOTES and before and (after in QUOTES or not after)):
+                return found
+        return None
+
     def _think(self, text: str) -> Iterator[Reasoning]:
+        self._before = text[-1:] or self._before
         if self._late:
             self._thought += text
         elif text:
@@ -162,12 +184,12 @@ class ThinkTags:
 
     def _tag(self) -> re.Match[str] | None:
         """The first tag in what is held that counts as one."""
-        closing = None if self._opened else CLOSING.search(self._held)
-        for found in sorted(filter(None, [OPENING.search(self._held), closing]), key=lambda match: match.start()):
-            before = self._said + self._held[: found.start()]
-            first = not before.strip()
-            if first or (before.rstrip(" \t").endswith("\n") and before.count("```") % 2 == 0):
-                return found
+        closing = [] if self._opened else list(CLOSING.finditer(self._held))
+        for match in sorted([*OPENING.finditer(self._held), *closing], key=lambda match: match.start()):
+            before, after = self._said + self._held[: match.start()], self._held[match.end() :]
+            counts = _begins_a_line(before) or (match.re is CLOSING and _parts(before, after))
+            if not before.strip() or (counts and not _in_code(before)):
+                return match
         return None
 
     def _say(self, text: str) -> Delta:
@@ -185,8 +207,38 @@ def without_thoughts(text: str) -> str:
     return tags.said
 
 
+def _parts(before: str, after: str) -> bool:
+    """Whether a closing tag stands between two texts. One that is written about stands among spaces or in quotes."""
+    if before[-1:].isspace() or before[-1:] in QUOTES or not after:
+        return False
+    return after[0] not in QUOTES and after[0] not in " ,.;:)"
+
+
+def _begins_a_line(before: str) -> bool:
+    line = before[before.rfind("\n") + 1 :]
+    return not line.strip() and len(line.expandtabs(4)) < 4
+
+
+def _in_code(before: str) -> bool:
+    """Whether a text ends within a fenced block of code (https://spec.commonmark.org/0.31.2/#fenced-code-blocks)."""
+    fence = ""
+    for found in FENCE.finditer(before):
+        if not fence:
+            fence = found[1]
+        elif found[1][0] == fence[0] and len(found[1]) >= len(fence):
+            fence = ""
+    return bool(fence)
+
+
 def _held_back(text: str) -> int:
-    """How many characters at the end of a text may be the beginning of a tag."""
-    tail = text[-LONGEST_TAG:].lower()
-    starts = (place for place, char in enumerate(tail) if char in "<[")
-    return next((len(tail) - place for place in starts if any(tag.startswith(tail[place:]) for tag in TAGS)), 0)
+    """How many characters at the end of a text may belong to a tag that is not whole, or wait for what follows it."""
+    tail = text[-LONGEST_TAG:]
+    starts = (place for place, char in enumerate(tail) if char in "<[◁")
+    return next((len(tail) - place for place in starts if _may_be_a_tag(tail[place:])), 0)
+
+
+def _may_be_a_tag(tail: str) -> bool:
+    # A whole closing tag at the very end waits for what follows it: it may be quoted.
+    lower = tail.lower()
+    whole = CLOSING.fullmatch(tail) is not None
+    return whole or any(tag.startswith(lower) for tag in TAGS) or HALF_A_TAG.match(tail) is not None

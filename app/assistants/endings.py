@@ -24,36 +24,80 @@ WHOLE = frozenset(
         "tool_calls", "tool_call", "tool_use", "function_call",
     )
 )  # fmt: skip
-LIMIT = re.compile(r"max|length|limit|budget|truncat|incomplete|context|window|exhaust|exceed")
+LIMIT = re.compile(
+    r"max|length|limit|budget|truncat|incomplete|context|window|exhaust|exceed|partial|unfinished|cut_?off|overflow|pause"
+    r"|out_of_|^tokens?$"
+)
 FILTER = re.compile(
     r"filter|safety|block|moderat|policy|sensitiv|prohibit|recitation|guardrail|refus|spii|language|harm|censor"
 )
 FAULT = re.compile(
-    r"error|fail|abort|cancel|time_?out|unavailab|insufficient|interrupt|overload|malformed|disconnect|crash"
+    r"error|fail|abort|cancel|time_?out|deadline|unavailab|insufficient|interrupt|overload|malformed|disconnect|crash"
+    r"|kill|shutdown|preempt|exception|internal|oom\b|unload"
 )
 
 
-def ending_of(reason: object, *, after_text: bool) -> Ending | None:
+def ending_of(reason: object) -> Ending | Literal["unknown"] | None:
     """How an answer ended, by the reason given for it; None: none is given.
 
-    Raises `AssistantError` where the reason is a filter or a fault, or means nothing and nothing was said.
+    Raises `AssistantError` where the reason is a filter or a fault.
     """
     word = _word(reason)
     if not word:
         return None
     if word in WHOLE:
         return "complete"
-    shown = word if re.fullmatch(r"[a-z_]{1,40}", word) else "a word of its own"
     if FAULT.search(word):
-        raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=f"the answer ended with {shown}")
+        raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=f"the answer ended with {shown(word)}")
     if FILTER.search(word):
-        raise AssistantError(Code.CONTENT_FILTERED, SENTENCES[Code.CONTENT_FILTERED], detail=f"it ended with {shown}")
-    if LIMIT.search(word):
-        return "truncated"
-    if not after_text:
-        raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail=f"it ended with {shown} and without text")
-    log.warning("the model's server ended an answer with %s, which is taken for an end", shown)
-    return "complete"
+        detail = f"the answer ended with {shown(word)}"
+        raise AssistantError(Code.CONTENT_FILTERED, SENTENCES[Code.CONTENT_FILTERED], detail=detail)
+    return "truncated" if LIMIT.search(word) else "unknown"
+
+
+class Endings:
+    """The reasons of one stream. `ending`: how it ended; None while it has not."""
+
+    def __init__(self) -> None:
+        self.ending: Ending | None = None
+        self._unknown: object = None
+        self._no_ends: set[str] = set()
+
+    def text_came(self) -> None:
+        """Text came: a word before it was none for an end."""
+        if self._unknown is not None:
+            self._no_ends.add(_word(self._unknown))
+            self._unknown = None
+
+    def take(self, reason: object, *, with_text: bool) -> None:
+        """A reason, in a chunk `with_text` or without. Raises `AssistantError` for a filter or a fault."""
+        found = ending_of(reason)
+        if found == "unknown":
+            # Beside text it may be said of every chunk: only `[DONE]` tells then that it is over.
+            if not with_text and _word(reason) not in self._no_ends:
+                self._unknown = reason
+        elif found and self.ending != "truncated":
+            self.ending = found
+
+    @property
+    def ended(self) -> bool:
+        return self.ending is not None or self._unknown is not None
+
+    def last(self, *, after_text: bool) -> Ending:
+        """How it ended, now that it is over. Raises `AssistantError` if that means nothing."""
+        if self.ending is not None:
+            return self.ending
+        if self._unknown is not None:
+            word = shown(_word(self._unknown))
+            if not after_text:
+                raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail=f"it ended with {word} and without text")
+            log.warning("the model's server ended an answer with %s, which is taken for an end", word)
+        return "complete"
+
+
+def shown(word: str) -> str:
+    """A word of the other side as a log may have it."""
+    return word if re.fullmatch(r"[a-z_]{1,40}", word) else "a word of its own"
 
 
 def _word(reason: object) -> str:

@@ -7,6 +7,7 @@ token, and its own retries repeat requests without the visitor being told; both 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import httpx2
 import openai
 
+from app.assistants.fields import text_of
 from app.assistants.refusals import UNAVAILABLE, upstream_error
 from app.assistants.sse import BYTE_ORDER_MARK, MAX_BUFFER, Decoder
 from app.chat.interfaces import Cancellation
@@ -42,6 +44,11 @@ WHOLE = "(whole)"
 """The name of the one event of a body that is no stream but the whole answer, as JSON."""
 DONE = "[DONE]"
 """The name of the event by which a server says that its stream has ended."""
+JUNK = "(junk)"
+"""The name of an event that is none: neither JSON nor a sign of life."""
+ERRORS = frozenset(("error", "response.error"))
+PING = re.compile(rb"\W*(ping|pong|heartbeat|keep[-_ ]?alive)?\W*", re.I)
+END = re.compile(rb"\W*done\W*", re.I)
 LAST = frozenset((DONE, "response.completed", "response.incomplete", "response.failed"))
 """Events after which nothing of the answer can follow."""
 FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -116,7 +123,7 @@ def _events(response: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         if _is_stream(head, content_type) is not None:
             break
     if _is_stream(head, content_type) is False:
-        yield WHOLE, _whole(response, head, chunks)
+        yield from _whole(response, head, chunks)
         return
     decoder = Decoder()
     for chunk in chain((head,), chunks):
@@ -140,20 +147,23 @@ def _is_stream(head: bytes, content_type: str) -> bool | None:
     return None if any(field.startswith(head) for field in FIELDS) else False
 
 
-def _whole(response: Any, head: bytes, rest: Iterator[bytes]) -> dict[str, Any]:
-    """A body that is no stream: JSON, or nothing that could be an answer."""
+def _whole(response: Any, head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a body that is no stream: a JSON object, or a list of what would have been its events."""
     body = bytearray(head)
-    if head.lstrip()[:1] in (b"{", b"["):
+    if head.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
         for chunk in rest:
             body += chunk
             if len(body) > MAX_BUFFER:
                 raise ValueError("the answer is too large")
-    with suppress(ValueError, RecursionError):
+    try:
         found = json.loads(bytes(body).removeprefix(BYTE_ORDER_MARK))
-        found = found[0] if isinstance(found, list) and found else found
-        if isinstance(found, dict):
-            return found
-    raise not_an_answer(response.status_code, response.headers.get("content-type", ""))
+    except (ValueError, RecursionError):
+        found = None
+    events = found if isinstance(found, list) else [found]
+    if not events or not all(isinstance(event, dict) for event in events):
+        raise not_an_answer(response.status_code, response.headers.get("content-type", ""))
+    for event in events:
+        yield (WHOLE if len(events) == 1 else text_of(event.get("type"))), event
 
 
 def not_an_answer(status: int, content_type: str) -> AssistantError:
@@ -164,10 +174,17 @@ def not_an_answer(status: int, content_type: str) -> AssistantError:
 
 def _named(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, data in events:
-        if data.strip() == b"[DONE]":
+        if END.fullmatch(data):
             yield DONE, {}
+        elif PING.fullmatch(data):
+            continue
         elif (event := _fields(data)) is not None:
-            yield name or str(event.get("type", "")), event
+            # "message" is the name of an event that has none.
+            yield (name if name not in ("", "message") else text_of(event.get("type"))), event
+        elif name in ERRORS:
+            yield name, {"error": data.decode("utf-8", "replace")}
+        else:
+            yield JUNK, {}
 
 
 def _let_end(response: Any, chunks: Iterator[bytes]) -> None:
@@ -217,7 +234,7 @@ def _lost(sentence: str, detail: str) -> AssistantError:
 
 
 def _fields(data: bytes) -> dict[str, Any] | None:
-    """The object in a data line. None: there is none, as in a ping; half an object is an error."""
+    """The object in a data line. None: there is none; half an object is an error."""
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:

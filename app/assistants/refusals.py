@@ -186,6 +186,13 @@ def upstream_error(
     )
 
 
+def is_error(event: dict[str, Any]) -> bool:
+    """Whether an event without a name is an error: flat, nested, or said by its type."""
+    if event.get("error"):
+        return True
+    return "choices" not in event and ("code" in event or "error" in (event.get("object"), event.get("type")))
+
+
 def _is_code(word: str) -> bool:
     return word in BY_CODE and ("_" in word or word.endswith("error"))
 

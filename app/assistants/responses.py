@@ -87,7 +87,7 @@ class ResponsesAssistant:
                 return
             texts.append(done.text or "")
             usage = add_usage(usage, done.usage)
-            if not done.calls:
+            if not done.calls or done.state == "truncated":
                 text = None if done.text is None else "".join(texts)
                 yield Finished(done.state, text, usage or None, done.model, done.response_id)
                 return

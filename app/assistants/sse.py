@@ -2,7 +2,7 @@
 
 Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation for what
 assistant APIs use of it: `event` and `data` fields, comments, the three kinds of line ends, and one byte order
-mark at the very beginning.
+mark at the very beginning. One field more is known: `error`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,10 @@ class Decoder:
             self._data.append(value)
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
+        elif field == b"error":
+            # No field of the standard: llama.cpp told errors so until September 2025.
+            self._name = "error"
+            self._data.append(value)
         return None
 
     def _dispatch(self) -> tuple[str, bytes] | None:

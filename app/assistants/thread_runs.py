@@ -116,7 +116,7 @@ class RunReading:
         if state == "cancelled":
             raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="the run was cancelled by somebody else")
         # Raises where the reason is a filter.
-        ending_of(reason, after_text=True)
+        ending_of(reason)
         outcome: Ending = "complete" if state == "completed" else "truncated"
         text = "".join(part for parts in self._texts.values() for part in parts)
         # The tokens of the whole run, its rounds of function calls included.

@@ -13,6 +13,7 @@ from app.assistants.fields import mapping, text_of
 from app.errors import AssistantError, Code
 
 MOST_ROUNDS = 10
+UNNAMED = "unknown"
 NO_SUCH_FUNCTION = '{"error": "There is no such function here. Answer without it."}'
 
 
@@ -27,12 +28,7 @@ class Call:
 
     @property
     def valid_arguments(self) -> str:
-        """JSON in any case: strict servers read it when the call is sent back to them."""
-        try:
-            json.loads(self.arguments)
-        except ValueError:
-            return "{}"
-        return self.arguments
+        return valid_arguments(self.arguments)
 
 
 class CallParts:
@@ -77,8 +73,10 @@ class CallParts:
         last = self._calls[-1]
         if ident:
             named = next((call for call in self._calls if call.id == ident), None)
-            # An id that is new begins a call, also where all calls are said to have the index 0.
-            return named or (last if not last.id and _fits(last, index) else None)
+            # An id that is new begins a call, also where all calls are said to have the index 0; but not where every
+            # part of one call has an id of its own.
+            goes_on = _fits(last, index) and (not last.id or (index is not None and not name))
+            return named or (last if goes_on else None)
         if index is not None:
             counted = next((call for call in reversed(self._calls) if call.index == index), None)
             return last if last.index is None else counted
@@ -88,6 +86,19 @@ class CallParts:
 
 def _fits(call: Call, index: int | None) -> bool:
     return index is None or call.index in (None, index)
+
+
+def valid_arguments(arguments: object) -> str:
+    """Arguments as a strict server takes them when a call is sent back to it: a JSON object in any case."""
+    try:
+        found = json.loads(arguments, parse_constant=_no_number) if isinstance(arguments, str) else None
+    except ValueError:
+        found = None
+    return str(arguments) if isinstance(found, dict) else "{}"
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def too_many_rounds() -> AssistantError:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from app.chat.citations import Sources
 from app.chat.coalescer import Coalescer
 from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, Reasoning, Status, Trace
-from app.chat.text import sendable
+from app.chat.text import has_text, sendable
 from app.chat.thoughts import Thoughts
 from app.chat.turns import Turn, TurnError, TurnState
 
@@ -101,7 +101,7 @@ class Answer:
         completed = (self._finished and self._finished.text) or ""
         with self._lock:
             held = self._coalescer.holds or self._sources.holds
-        return not (held or completed.strip() or any(piece.strip() for piece in self._pieces))
+        return not (held or has_text(completed) or any(map(has_text, self._pieces)))
 
     @property
     def thought(self) -> bool:

@@ -12,3 +12,8 @@ def sendable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def has_text(text: str) -> bool:
+    """Whether there is anything to read in it: more than white space and characters without a width."""
+    return bool(text.strip().strip("\u200b\u200c\u200d\u2060\ufeff").strip())

@@ -35,6 +35,15 @@ CASES = [
     ("Sure.\n<think>\nhm\n</think>\nYes.", "Sure.\nYes.", "<think>\nhm\n"),
     ("A line.\n<think> is a tag that nobody closes", "A line.\n<think> is a tag that nobody closes", ""),
     ("<think>only thoughts", "", "only thoughts"),
+    ('<think time="3">a</think>b', "b", "a"),
+    ("◁think▷a◁/think▷b", "b", "a"),
+    ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b", "b", "a"),
+    ("<|channel|>final<|message|>b", "b", ""),
+    ("<think>It ends with `</think>`, I know.</think>b", "b", "It ends with `</think>`, I know."),
+    ("~~~\n<think>\nx\n</think>\n~~~\nis it", "~~~\n<think>\nx\n</think>\n~~~\nis it", ""),
+    ("````\n```\n<think>\nx\n</think>\n````", "````\n```\n<think>\nx\n</think>\n````", ""),
+    ("So:\n    <think>\n    </think>", "So:\n    <think>\n    </think>", ""),
+    ("the </think> tag, or '</think>', or (</think>).", "the </think> tag, or '</think>', or (</think>).", ""),
     ("<think></think>Hello", "Hello", ""),
     ("ends with <", "ends with <", ""),
     ("ends with </thin", "ends with </thin", ""),
@@ -62,7 +71,7 @@ def test_a_text_without_tags_is_what_was_given(data: st.DataObject) -> None:
     assert read(*deltas) == (text, "", False)
 
 
-@pytest.mark.parametrize("whole", ["I wonder.\nYes.\n</think>\n\nHello.", "</think>Hello."])
+@pytest.mark.parametrize("whole", ["I wonder.\nYes.\n</think>\n\nHello.", "</think>Hello.", "I wonder.</think>Hello."])
 def test_a_closing_tag_alone_makes_all_before_it_a_thought(whole: str) -> None:
     assert without_thoughts(whole) == "Hello."
     _, thoughts, misled = read(*whole)
