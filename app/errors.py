@@ -79,7 +79,8 @@ class AssistantError(ChatError):
     `transient`: the same request may work in a moment. `answered`: the other side said so itself; otherwise
     the connection was lost, and whether the request was carried out is not known. `no_such_route`: the
     server does not seem to have this API at all. `no_such_object`: it does not know what the request names.
-    `parameters`: optional parameters of the request that it objects to.
+    `status`: what it answered with. `parameters`: the optional parameters of the request that it objects to by name;
+    `mentioned`: those that only its sentences do, which may repeat somebody's words.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class AssistantError(ChatError):
         answered: bool = True,
         no_such_route: bool = False,
         no_such_object: bool = False,
+        status: int | None = None,
         parameters: frozenset[str] = frozenset(),
+        mentioned: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(code, message, retry_after=retry_after)
         self.detail = detail
@@ -101,4 +104,6 @@ class AssistantError(ChatError):
         self.answered = answered
         self.no_such_route = no_such_route
         self.no_such_object = no_such_object
+        self.status = status
         self.parameters = parameters
+        self.mentioned = mentioned

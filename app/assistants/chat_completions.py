@@ -61,7 +61,8 @@ class ChatAssistant:
         yield from shortened(partial(self._answer, question), question, self._learned)
 
     def _answer(self, question: Question, history: Sequence[Exchange]) -> Steps[None]:
-        parameters = self._parameters.for_turn()
+        # Templates that know no such role refuse it in words of their own.
+        parameters = self._parameters.for_turn(question, [SYSTEM] if self._instructions else [])
         rounds: list[Any] = []
         texts: list[str] = []
         usage: dict[str, int] = {}
@@ -94,7 +95,7 @@ class ChatAssistant:
 
         reading = _Round()
         try:
-            for name, fields in stream_events(request, question.cancellation):
+            for name, fields in stream_events(request, question.cancellation, over=lambda: reading.ended):
                 if name == OPENED:
                     yield Trace(request_id=fields.get("request_id"))
                 elif name == DONE:
@@ -148,7 +149,7 @@ class _Round:
     @property
     def corrected(self) -> bool:
         """The answer is not what was given in deltas."""
-        return self.tags.misled or self._message_text is not None
+        return self._message_text is not None
 
     def say_done(self) -> None:
         """The server said so. After junk that is not believed without a reason: the junk may have been an error."""

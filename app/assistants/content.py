@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.assistants.fields import mapping, sequence
-from app.chat.interfaces import Delta, Reasoning
+from app.chat.interfaces import Delta, Reasoning, TakenBack
 
 THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text", "thought", "redacted_thinking")
 """Types of parts that are no part of the answer."""
@@ -78,7 +78,7 @@ class ThinkTags:
 
     A tag counts at the beginning of the text; in its middle only at the beginning of a line, outside of code, and only
     once it is closed. A closing tag without an opening one, that is not written about, means that all before it was
-    thought: some templates open the tag themselves. `misled` then says that text was given that is none.
+    thought: some templates open the tag themselves. Text that was given by then is taken back.
     """
 
     def __init__(self) -> None:
@@ -88,16 +88,16 @@ class ThinkTags:
         self._thought = ""
         self._inside = False
         self._late = False
+        self._tag_of_late = ""
         self._opened = False
         self._after_thoughts = False
-        self.misled = False
 
     @property
     def said(self) -> str:
         """The answer so far, without what is held."""
         return self._said
 
-    def feed(self, text: str) -> Iterator[Delta | Reasoning]:
+    def feed(self, text: str) -> Iterator[Delta | Reasoning | TakenBack]:
         self._held += text
         while self._held:
             before = len(self._held)
@@ -105,18 +105,18 @@ class ThinkTags:
             if len(self._held) == before:
                 return
 
-    def end(self) -> Iterator[Delta | Reasoning]:
+    def end(self) -> Iterator[Delta | Reasoning | TakenBack]:
         """What was held for a tag that did not come."""
         held, self._held = self._held, ""
         if self._late:
             # Nobody closed it: it was no thought.
-            held, self._thought, self._inside, self._late = self._thought + held, "", False, False
+            held, self._thought, self._inside, self._late = self._tag_of_late + self._thought + held, "", False, False
         if held and self._inside:
             yield Reasoning(held)
         elif held and (self._said or held.strip()):
             yield self._say(held)
 
-    def _thinking(self) -> Iterator[Delta | Reasoning]:
+    def _thinking(self) -> Iterator[Delta | Reasoning | TakenBack]:
         found = self._end_of_thoughts()
         if found:
             thought, self._held = self._held[: found.start()], self._held[found.end() :]
@@ -129,7 +129,7 @@ class ThinkTags:
         thought, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         yield from self._think(thought)
         if self._late and len(self._thought) > MOST_HELD:
-            held, self._thought, self._inside, self._late = self._thought, "", False, False
+            held, self._thought, self._inside, self._late = self._tag_of_late + self._thought, "", False, False
             yield self._say(held)
 
     def _end_of_thoughts(self) -> re.Match[str] | None:
@@ -148,7 +148,7 @@ class ThinkTags:
         elif text:
             yield Reasoning(text)
 
-    def _talking(self) -> Iterator[Delta | Reasoning]:
+    def _talking(self) -> Iterator[Delta | Reasoning | TakenBack]:
         if self._after_thoughts:
             # Empty lines between thoughts and answer are neither.
             self._held = self._held.lstrip()
@@ -170,14 +170,15 @@ class ThinkTags:
         self._held = after
         self._late = bool(self._said or before.strip())
         if self._late:
-            self._thought = found[0]
+            self._tag_of_late = found[0]
             if before:
                 yield self._say(before)
         self._inside = self._opened = True
 
-    def _take_back(self, before: str, after: str) -> Iterator[Delta | Reasoning]:
+    def _take_back(self, before: str, after: str) -> Iterator[Delta | Reasoning | TakenBack]:
         """All that was said was thought."""
-        self.misled = self.misled or bool(self._said)
+        if self._said:
+            yield TakenBack()
         thought, self._said, self._held = self._said + before, "", after
         self._opened = self._after_thoughts = True
         yield Reasoning(thought)

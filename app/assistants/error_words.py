@@ -35,8 +35,8 @@ BY_CODE: dict[str, Code] = {
     ),
     **_words(
         Code.ASSISTANT_BUSY,
-        """rate_limit_exceeded rate_limit_error ratelimiterror too_many_requests resource_exhausted overloaded_error
-        engine_overloaded server_overloaded server_busy throttling conversation_locked""",
+        """rate_limit rate_limit_exceeded rate_limit_error ratelimiterror too_many_requests resource_exhausted
+        overloaded_error engine_overloaded server_overloaded server_busy throttling conversation_locked""",
     ),
     **_words(
         Code.ASSISTANT_MISCONFIGURED,
@@ -87,32 +87,48 @@ NO_SUCH_ROUTE = (404, 405, 501)
 OBJECTS = ("conversation", "thread", "assistant", "run", "model")
 """Words by which the text of a 404 says that the route is there, and what it was asked for is not."""
 
+OBJECT = re.compile(r"\bvector[ _]stores?\b|\bwith id\b", re.I)
+"""Words of a 404 that is about something that a request names besides its model."""
+
 TOO_LONG = re.compile(
-    r"""context[ _-]?(length|window|size|limit)
-    | \b(prompt|inputs?|messages?|request|conversation)\ (is|are|was)\ too\ (long|large)
+    r"""context[ _-]?(length|window|size|limit|overflow) | \bn_ctx\b | max_seq_len | kv\ cache
+    | \b(prompt|inputs?|messages?|request|conversation)\ ((\w+\ )?(is|are|was)\ )?too\ (long|large)
+    | \b(prompt|input)\ \w+\ too\ (long|large)
     | too\ many\ (input\ |prompt\ |total\ )?tokens
     | \b(max(imum)?|allowed)\ (allowed\ )?(input|prompt|sequence|model)[ _]?(length|len|tokens|size)
     | \b(tokens?(\ count)?|length|inputs?|prompt)\b[^.]{0,80}
-      \b(exceeds?|exceeded|longer\ than|greater\ than|larger\ than|cannot\ exceed)\b[^.]{0,80}
-      \b(max(imum)?|limit|context|allowed|tokens?|model)
-    | reduce\ (the\ |your\ )?(length|size)\ of\ (the\ |your\ )?(messages|prompt|input|conversation)
-    | (exceeds?|exceeded)\b[^.]{0,40}\btoken\ limit
+      \b(exceeds?|exceeded|cannot\ exceed|(longer|greater|larger|more|less)\ than|over\ the|up\ to)
+      \b[^.]{0,80}\b(max(imum)?|limit|context|allowed|tokens?|model|\d{3,})
+    | \btoken\ limit\ exceeded | (exceeds?|exceeded)\b[^.]{0,40}\btoken\ limit
+    | max_tokens\ must\ be\ at\ least\ 1,\ got\ -
+    | reduce\ (the\ |your\ )?((length|size)\ of\ (the\ |your\ )?)?(messages?|prompt|input|conversation)
     | range\ of\ input\ length
     | `inputs`\ (tokens|must)
-    | prompt\ exceeds\ max""",
+    | prompt\ exceeds\ max
+    | 上下文 | 超长 | 超过.{0,10}(限制|长度)""",
     re.I | re.X,
 )
+TOO_LARGE = re.compile(r"request too large|reduce your message size|tokens must be reduced", re.I)
+"""Said with the code of a rate limit by services that count tokens a minute: no waiting makes such a request fit."""
+ANSWER_TOO_LONG = re.compile(r"max_(completion_|output_)?tokens\b['\"`]?[^.]{0,40}\btoo large", re.I)
+"""It is the limit of the answer that does not fit."""
 MODEL = re.compile(
     r"(invalid|unknown|no such) model\b|\bmodel\b.{0,80}\b(not found|does not exist|not exist)", re.I | re.S
 )
 """Words for a missing model. They decide what an operator is told, never whether a route is missing."""
-NO_CREDIT = re.compile(r"insufficient (balance|credits?|quota|funds)|credit balance is too low|out of credits", re.I)
+NO_CREDIT = re.compile(
+    r"insufficient (balance|credits?|quota|funds)|credit balance is too low|out of credits|余额不足"
+    r"|\byour (account|plan)\b[^.]{0,40}\b(exceeded|reached)\b|\b(monthly|daily) (\w+ )?(limit|quota)",
+    re.I,
+)
+TOO_BUSY = re.compile(r"rate limit|too many requests|overloaded", re.I)
 FILTERED = re.compile(r"content (management policy|filter|policy violation)|inappropriate content", re.I)
 ROUTE = re.compile(
     r"""invalid\ url | not\ implemented | unexpected\ (endpoint|method|route)
     | (unknown|unrecogni[sz]ed|unsupported|invalid)\ (request\ )?(url|endpoint|path|route|api)\b
     | no\ (such\ )?(route|endpoint|handler)\b
-    | \b(route|endpoint|path|url|v1/responses)\b[^.]{0,40}\bnot\ (be\ )?(found|supported|available|enabled|exist)
+    | \b(route|endpoint|path|url|v1/responses)\b[^.]{0,40}
+      \b(not\ (be\ )?(found|supported|available|enabled|exist|allowed|permitted)|forbidden|denied|blocked)
     | \bnot\ (supported|available|enabled)[^.]{0,40}\b(v1/responses|responses\ api)\b
     | \bresponses\ api[^.]{0,20}\bnot\ (supported|available|enabled)
     | cannot\ post\ / | missing\ authentication\ token""",
@@ -122,10 +138,18 @@ OBJECTION = re.compile(
     r"""unsupported | unrecogni[sz]ed | unknown | unexpected | invalid | extra | additional | deprecated | forbidden
     | not\ (been\ )?(supported|permitted|allowed|recogni[sz]ed|accepted|available|implemented|verified)
     | (does\ not|doesn't|don't|cannot)\ (support|accept|allow|recogni[sz]e|take)
-    | no\ longer | must\ be | too\ large""",
+    | no\ longer | must\ be | should\ not | too\ large""",
     re.I | re.X,
 )
 """What a refusal says of a parameter that a server does not want."""
+INSTEAD = re.compile(
+    r"\bexpected\b.*|\buse ['\"`].*"
+    r"|\b(allowed|supported|valid|known|available) (fields|parameters|arguments|values|keys)\b.*",
+    re.I | re.S,
+)
+"""From here on a refusal names what it would take."""
 SYSTEM_ROLE = re.compile(
-    r"system role|role:? ['\"`]?system\b|['\"`]system['\"`] role|system (message|prompt)s? (is|are) not", re.I
+    r"""only\ user\ and\ assistant\ roles | roles\ must\ alternate | developer\ instruction | system\ role
+    | role:?\ ['"`]?system\b | ['"`]system['"`]\ role | system\ (message|prompt)s?\ (is|are)\ not""",
+    re.I | re.X,
 )

@@ -1,7 +1,8 @@
 """What was found out about one model of one server: which parameters it refuses, whether it has `/responses`, how
 much it can read at once. Found out in the turns themselves, and kept, so that nobody pays for it twice.
 
-A window is tried again after a day: what fits depends on the texts, and an operator may have enlarged it.
+Each fact is believed for a day and then tried again: a proxy's one bad moment may have looked like it, a server is
+brought up to date, and what fits into a window depends on the texts.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from app.errors import JournalError
 
 log = logging.getLogger(__name__)
 
+HOLDS = 86_400
+"""Seconds for which a fact is believed."""
 NO_RESPONSES = "no_responses"
+"""Fact: `{"until"}`, as all of them in seconds since 1970."""
 REPLACED = "replaced"
-"""Fact: for each API the parameters that are refused, each with the one that takes its place, or None."""
+"""Fact: for each API the parameters that are refused, each with `other`, the one that takes its place, or None."""
 WINDOW = "window"
-"""Fact: bytes of conversation that fitted (`fits`) and that did not (`fails`), and until when (seconds since 1970)
-that is believed. What is sent lies between the two, so that they come closer to each other."""
-WINDOW_HOLDS = 86_400
+"""Fact: bytes of conversation that fitted (`fits`) and that did not (`fails`). What is sent lies between the two, so
+that they come closer to each other."""
 CLOSE = 1.1
 """The two are as close as texts of different kinds allow."""
 
@@ -53,8 +56,8 @@ class Learned:
     def sentences(self) -> list[str]:
         """The facts in words, for operators."""
         found = ["it has no /responses, Chat Completions are used"] if self.no_responses else []
-        for api, replaced in sorted(self._facts.get(REPLACED, {}).items()):
-            for name, other in sorted(replaced.items()):
+        for api in sorted(self._facts.get(REPLACED, {})):
+            for name, other in sorted(self.replaced(api).items()):
                 found.append(f"{api}: it takes no {name}, " + (f"{other} is sent" if other else "it is left out"))
         if self.window is not None:
             found.append(f"at most {self.window} bytes of a conversation are sent: more did not fit into its window")
@@ -63,11 +66,12 @@ class Learned:
     @property
     def no_responses(self) -> bool:
         """The server has no `/responses`."""
-        return bool(self._facts.get(NO_RESPONSES))
+        return _holds(self._facts.get(NO_RESPONSES, {}))
 
     def replaced(self, api: str) -> dict[str, str | None]:
         """The parameters of an API that are refused, each with what is sent in its place."""
-        return dict(self._facts.get(REPLACED, {}).get(api, {}))
+        found = self._facts.get(REPLACED, {}).get(api, {})
+        return {name: fact["other"] for name, fact in found.items() if _holds(fact)}
 
     @property
     def window(self) -> int | None:
@@ -80,14 +84,16 @@ class Learned:
 
     def learn_no_responses(self, why: str) -> None:
         log.warning("this server has no /responses (%s): Chat Completions from now on", why)
-        self._learn(NO_RESPONSES, True)
+        self._learn(NO_RESPONSES, {"until": _tomorrow()})
 
     def learn_replaced(self, api: str, replaced: dict[str, str | None]) -> None:
         known = self.replaced(api)
         for name, other in replaced.items():
             if name not in known:
                 log.warning("this server refuses %s: %s from now on", name, f"{other} is sent" if other else "left out")
-        self._learn(REPLACED, {**self._facts.get(REPLACED, {}), api: {**known, **replaced}})
+        facts = self._facts.get(REPLACED, {})
+        new = {name: {"other": other, "until": _tomorrow()} for name, other in replaced.items()}
+        self._learn(REPLACED, {**facts, api: {**facts.get(api, {}), **new}})
 
     def learn_overflow(self, fails: int, fits: int) -> None:
         """A conversation of `fails` bytes was too long for the model, one of `fits` bytes was not."""
@@ -104,12 +110,12 @@ class Learned:
             self._learn_window(size, known[1] if size < known[1] else 2 * size)
 
     def _window(self) -> tuple[int, int] | None:
-        window = self._facts.get(WINDOW)
-        return (window["fits"], window["fails"]) if window and window["until"] > time.time() else None
+        window = self._facts.get(WINDOW, {})
+        return (window["fits"], window["fails"]) if _holds(window) else None
 
     def _learn_window(self, fits: int, fails: int) -> None:
         known = self._facts.get(WINDOW) if self._window() else None
-        until = known["until"] if known else int(time.time()) + WINDOW_HOLDS
+        until = known["until"] if known else _tomorrow()
         self._learn(WINDOW, {"fits": fits, "fails": fails, "until": until})
 
     def _learn(self, name: str, value: Any) -> None:
@@ -123,3 +129,11 @@ class Learned:
         except JournalError as error:
             # No answer fails for that; it is found out again after the next start.
             log.error("what was learned about the model cannot be kept: %s", error.message)
+
+
+def _holds(fact: dict[str, Any]) -> bool:
+    return float(fact.get("until", 0)) > time.time()
+
+
+def _tomorrow() -> int:
+    return int(time.time()) + HOLDS

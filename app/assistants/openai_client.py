@@ -30,6 +30,8 @@ CONNECT_TIMEOUT = 5.0
 SILENCE = 300.0
 """Seconds without a byte after which a request is given up. The turn's own deadline is meant to come first: a model
 that is loaded from disk, or that thinks, says nothing for minutes."""
+LAST_WORDS = 3.0
+"""Seconds that usage and `[DONE]` may take after the reason for an end."""
 LINGER = 0.25
 """Seconds that a body may take to end after its last event, so that its connection can serve the next turn."""
 
@@ -94,18 +96,21 @@ def cut(detail: str) -> AssistantError:
     return _lost(CUT, detail)
 
 
-def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) -> Iterator[tuple[str, dict[str, Any]]]:
+def stream_events(
+    open_stream: Callable[[], Any], cancellation: Cancellation, over: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Open a streaming request and give its events as (name, fields), until its body ends.
 
     `open_stream` is one of the SDK's `with_streaming_response` calls. Cancelling shuts the connection down,
-    which ends a read that waits in another green thread; then the events simply end.
+    which ends a read that waits in another green thread; then the events simply end. `over`: the answer lacks nothing
+    any more; a body that does not end then is cut off after `LAST_WORDS` seconds.
     """
     with translated(), open_stream() as response:
         yield OPENED, {"request_id": response.request_id}
         try:
             # Only while it is ours: a connection that was read to its end is another turn's the next moment.
             with cancellation.calling(lambda: _shut_down(response)):
-                yield from _events(response)
+                yield from _events(response, over)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             if not cancellation.cancelled:
                 raise cut(type(error).__name__) from error
@@ -113,7 +118,7 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=str(error)) from error
 
 
-def _events(response: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(response: Any, over: Callable[[], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of a body. Its first bytes say what it is: its content type may be missing, or wrong."""
     chunks = response.iter_bytes()
     content_type = response.headers.get("content-type", "")
@@ -125,13 +130,19 @@ def _events(response: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     if _is_stream(head, content_type) is False:
         yield from _whole(response, head, chunks)
         return
+    if not head.strip():
+        raise nothing_came(response.status_code)
     decoder = Decoder()
-    for chunk in chain((head,), chunks):
-        for name, fields in _named(decoder.feed(chunk)):
-            yield name, fields
-            if name in LAST:
-                _let_end(response, chunks)
-                return
+    with _Ending(response) as ending:
+        for chunk in chain((head,), chunks):
+            for name, fields in _named(decoder.feed(chunk)):
+                yield name, fields
+                if name in LAST:
+                    ending.within(LINGER)
+                    _drain(chunks)
+                    return
+            if over():
+                ending.within(LAST_WORDS)
     yield from _named(decoder.close())
 
 
@@ -172,6 +183,13 @@ def not_an_answer(status: int, content_type: str) -> AssistantError:
     return AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=detail, no_such_route=True)
 
 
+def nothing_came(status: int) -> AssistantError:
+    """A success without a body. It may be a fault that passes, or a server that has nothing at this address."""
+    error = _lost(UNAVAILABLE, f"status {status} without a body")
+    error.no_such_route = True
+    return error
+
+
 def _named(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, data in events:
         if END.fullmatch(data):
@@ -187,18 +205,34 @@ def _named(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str,
             yield JUNK, {}
 
 
-def _let_end(response: Any, chunks: Iterator[bytes]) -> None:
-    """Read the end of a body that says no more. A body that does not end is not waited for."""
-    ending = threading.Timer(LINGER, _shut_down, (response,))
-    ending.daemon = True
-    ending.start()
-    try:
+def _drain(chunks: Iterator[bytes]) -> None:
+    with suppress(httpx2.HTTPError, httpx2.StreamError, OSError):
         for _ in chunks:
             pass
-    except (httpx2.HTTPError, httpx2.StreamError, OSError):
-        pass
-    finally:
-        ending.cancel()
+
+
+class _Ending:
+    """Cuts a body off that goes on after its answer."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> _Ending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def within(self, seconds: float) -> None:
+        """Begin to wait. A second call makes it shorter only."""
+        if self._timer is not None and seconds >= LAST_WORDS:
+            return
+        self.__exit__()
+        self._timer = threading.Timer(seconds, _shut_down, (self._response,))
+        self._timer.daemon = True
+        self._timer.start()
 
 
 def _refused(error: openai.APIStatusError) -> AssistantError:

@@ -6,11 +6,12 @@ merely repeats a visitor's words changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.assistants.learned import Learned
 from app.assistants.retrying import Result, Speech, Steps
+from app.chat.interfaces import Question
 from app.errors import AssistantError, Code
 
 OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -27,21 +28,29 @@ class Parameters:
         self._wanted = wanted
         self._learned = learned
 
-    def for_turn(self) -> TurnParameters:
-        return TurnParameters(self._api, self._wanted, self._learned)
+    def for_turn(self, question: Question, alternatives: Iterable[str] = ()) -> TurnParameters:
+        """Those of the requests for one question.
+
+        `alternatives`: parameters, and stand-ins for shapes of the request, that are given up one by one when it is
+        refused for a reason that is not named.
+        """
+        return TurnParameters(self._api, self._wanted, self._learned, question, alternatives)
 
 
 class TurnParameters:
     """The parameters of one turn's requests."""
 
-    def __init__(self, api: str, wanted: dict[str, Any], learned: Learned) -> None:
+    def __init__(
+        self, api: str, wanted: dict[str, Any], learned: Learned, question: Question, alternatives: Iterable[str]
+    ) -> None:
         self._api = api
         self._wanted = wanted
         self._learned = learned
+        self._question = question
         self._replaced = learned.replaced(api)
         self._new: dict[str, str | None] = {}
-        self.alternatives: set[str] = set()
-        """Shapes of the request that are given up, too, when it is refused for a reason that is not named."""
+        self._alternatives = [name for name in alternatives if name not in self._replaced]
+        self._tried: str | None = None
 
     def accepts(self, name: str) -> bool:
         return name not in self._replaced
@@ -75,16 +84,40 @@ class TurnParameters:
     def _give_way(self, error: AssistantError) -> bool:
         if error.code in (Code.CONTEXT_TOO_LONG, Code.ASSISTANT_BUSY, Code.ASSISTANT_QUOTA):
             return False
-        refused = error.parameters & {*self.sent, SYSTEM} - self._replaced.keys()
-        if not refused and error.code == Code.ASSISTANT_REFUSED and not error.no_such_route:
-            refused = frozenset(self.alternatives - self._replaced.keys())
+        named = error.parameters | {name for name in error.mentioned if not self._said(name)}
+        refused = named & {*self.sent, SYSTEM} - self._replaced.keys()
         for name in refused:
             other = OTHER_NAME.get(name)
-            self._new[name] = None if other in self._replaced else other
-            self._replaced[name] = self._new[name]
-        return bool(refused)
+            self._give_up(name, None if other in self._replaced else other)
+        return bool(refused) or self._give_up_the_next(error)
+
+    def _give_up_the_next(self, error: AssistantError) -> bool:
+        """For a refusal that names nothing: one alternative after the other, each by itself."""
+        # Older servers fail where they should refuse.
+        unexplained = error.code == Code.ASSISTANT_REFUSED or error.status == 500
+        if not unexplained or error.no_such_route:
+            return False
+        if self._tried is not None:
+            # It was not that one.
+            del self._replaced[self._tried], self._new[self._tried]
+            self._tried = None
+        if not self._alternatives:
+            return False
+        self._tried = self._alternatives.pop(0)
+        self._give_up(self._tried, None)
+        return True
+
+    def _give_up(self, name: str, other: str | None) -> None:
+        self._replaced[name] = self._new[name] = other
+
+    def _said(self, name: str) -> bool:
+        """Whether the conversation itself has this word, which a refusal may merely repeat."""
+        texts = [self._question.text]
+        texts += [text for exchange in self._question.history for text in (exchange.question, exchange.answer)]
+        return any(word in text.lower() for text in texts for word in (name, name.replace("_", " ")))
 
     def _remember(self, answered: bool) -> None:
         if answered and self._new:
             self._learned.learn_replaced(self._api, self._new)
             self._new = {}
+            self._tried = None

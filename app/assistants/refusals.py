@@ -14,19 +14,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.assistants.error_words import (
+    ANSWER_TOO_LONG,
     BY_CODE,
     BY_KIND,
     BY_STATUS,
     FILTERED,
+    INSTEAD,
     MISSING_MODEL,
     MODEL,
     NO_CREDIT,
     NO_SUCH_ROUTE,
     NOT_ABOUT_LENGTH,
+    OBJECT,
     OBJECTION,
     OBJECTS,
     ROUTE,
     SYSTEM_ROLE,
+    TOO_BUSY,
+    TOO_LARGE,
     TOO_LONG,
 )
 from app.errors import AssistantError, Code
@@ -52,6 +57,9 @@ OPTIONAL = (
 ECHOES = frozenset(("input", "input_value", "ctx", "body", "request", "messages", "prompt", "content", "value"))
 """Fields in which a server repeats what it was sent: a visitor's words say nothing about the server."""
 LONGEST_TEXT = 4000
+CODES = ("code", "type", "error_code", "error_type", "status", "status_code", "statusCode", "http_code")
+NUMBER = re.compile(r"(?:error(?: code)?:? |http[ _]?(?:status[ _]?)?)?([45]\d\d)(?:\.0)?(?![\w.])", re.I)
+"""A status where an error has none of its own: as a code, or before its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,27 @@ class Refusal:
     @property
     def about_the_route(self) -> bool:
         """It may be that the server lacks this route. Only asking another one shows whether that is so."""
-        if self.names_a_model:
+        if self.names_a_model or OBJECT.search(self.text):
             return False
-        if self.status in NO_SUCH_ROUTE:
+        if self.status in NO_SUCH_ROUTE or (self.status == 403 and self.text.lstrip()[:1] == "<"):
             return True
-        return self.status not in (401, 429) and not self.parameters and ROUTE.search(self.text) is not None
+        if self.status in (401, 429) or self.parameters or self.mentioned:
+            return False
+        return ROUTE.search(self.text) is not None
 
     @property
     def optional(self) -> frozenset[str]:
-        """The optional parameters that it objects to."""
-        if not OBJECTION.search(f"{' '.join(self.words)} {self.text}") and not self.parameters:
-            return frozenset()
-        found = {name for name in OPTIONAL if self._names(name)}
+        """The optional parameters that a field of it names as wrong."""
+        return frozenset(OPTIONAL).intersection(self.parameters)
+
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """The optional parameters that its sentences object to. They may repeat a visitor's words."""
+        objects = bool(self.parameters) or OBJECTION.search(f"{' '.join(self.words)} {self.text}") is not None
+        text = INSTEAD.sub("", self.text)
+        # A name that is no ordinary word needs no words around it, which may be in any language.
+        certain = self.status in (400, 422)
+        found = {name for name in OPTIONAL if (objects or (certain and "_" in name)) and _names(name, text)}
         if SYSTEM_ROLE.search(self.text):
             found.add("system")
         return frozenset(found)
@@ -95,6 +112,8 @@ class Refusal:
     @property
     def code(self) -> Code:
         """What it means for a visitor."""
+        if self.status == 413 or (self.status not in (401, 402, 403) and TOO_LARGE.search(self.text)):
+            return Code.CONTEXT_TOO_LONG
         for word in self.words:
             if word in BY_CODE:
                 return BY_CODE[word]
@@ -103,36 +122,36 @@ class Refusal:
             return named
         if self.names_a_model or (self.status in (400, 422) and MODEL.search(self.text)):
             return Code.ASSISTANT_MISCONFIGURED
-        if self.status not in NOT_ABOUT_LENGTH and self._is_about_length():
-            return Code.CONTEXT_TOO_LONG
         if NO_CREDIT.search(self.text):
             return Code.ASSISTANT_QUOTA
+        if self.status not in NOT_ABOUT_LENGTH and self._is_about_length():
+            return Code.CONTEXT_TOO_LONG
         if self.status in (400, 403, 422, None) and FILTERED.search(self.text):
             return Code.CONTENT_FILTERED
         return self._by_status()
 
     def _by_status(self) -> Code:
         if self.status is None:
-            kinds = (BY_KIND[word] for word in self.words if word in BY_KIND)
-            return next(kinds, Code.ASSISTANT_UNAVAILABLE)
+            busy = Code.ASSISTANT_BUSY if TOO_BUSY.search(self.text) else Code.ASSISTANT_UNAVAILABLE
+            return next((BY_KIND[word] for word in self.words if word in BY_KIND), busy)
         otherwise = Code.ASSISTANT_REFUSED if 400 <= self.status < 500 else Code.ASSISTANT_UNAVAILABLE
         return BY_STATUS.get(self.status, otherwise)
 
     def _is_about_length(self) -> bool:
-        about_the_answer = any(name.startswith("max_") for name in self.parameters)
+        about_the_answer = any(name.startswith("max_") for name in self.parameters) or ANSWER_TOO_LONG.search(self.text)
         return not about_the_answer and TOO_LONG.search(self.text) is not None
 
-    def _names(self, name: str) -> bool:
-        if name in self.parameters:
-            return True
-        if "_" in name:
-            return re.search(rf"(?<![\w]){name}(?!\w)", self.text) is not None
-        # An ordinary word is a parameter's name only where it stands like one.
-        quoted = rf"['\"`]{name}['\"`.\[]"
-        told = (
-            rf"\b(parameters?|arguments?|fields?|propert(y|ies)|keys?|supplied):? \(?{name}\b|\b{name}:? extra inputs"
-        )
-        return re.search(f"{quoted}|{told}", self.text, re.I) is not None
+
+def _names(name: str, text: str) -> bool:
+    """Whether a sentence names a parameter."""
+    if "_" in name:
+        return re.search(rf"(?<!\w){name.replace('_', '[_ ]')}(?!\w)", text, re.I) is not None
+    # An ordinary word is a parameter's name only where it stands like one.
+    quoted = rf"['\"`]{name}['\"`.\[]"
+    listed = rf"\b(parameters?|arguments?|fields?|propert(y|ies)|keys?|supplied):? \(?(['\"`\w]+, )*{name}\b"
+    refused = rf"\b{name}\b:? (extra inputs|(is|are) not (supported|allowed|permitted|available|implemented))"
+    wanted = rf"\b(support|accept|allow)s? {name}\b"
+    return re.search(f"{quoted}|{listed}|{refused}|{wanted}", text, re.I) is not None
 
 
 def refusal_of(body: object, status: int | None = None) -> Refusal:
@@ -143,17 +162,17 @@ def refusal_of(body: object, status: int | None = None) -> Refusal:
     texts: list[str] = []
     has_code = False
     for name, value in _leaves(body):
-        if name in ("code", "type", "error_code", "status", "error_type") and _is_word(value):
+        if name in CODES and _is_word(value):
             words.append(str(value).lower())
             has_code = has_code or (name in ("code", "error_code") and not str(value).isdigit())
-        elif name in ("param", "loc"):
-            parameters += re.split(r"[.\[\]]+", value) if isinstance(value, str) else []
+        elif name in ("param", "loc", "field", "property", "path", "parameter"):
+            parameters += re.split(r"[./\[\]]+", value) if isinstance(value, str) else []
         elif isinstance(value, str):
             texts.append(value)
-    numbers = (int(word) for word in words if word.isdigit() and 400 <= int(word) <= 599)
     text = re.sub(r"input_value=.*?(?=, input_type|\]|$)", "", " ".join(texts)[:LONGEST_TEXT], flags=re.S)
+    told = [found[1] for word in [*words, text] if (found := NUMBER.match(word))]
     return Refusal(
-        next(numbers, None) if status is None else status,
+        (int(told[0]) if told else None) if status is None else status,
         tuple(word for word in words if not word.isdigit() and word not in ("", "error")),
         tuple(part for part in parameters if part),
         text,
@@ -173,7 +192,8 @@ def upstream_error(
     # A code is a word; whatever else stands there may be a secret.
     word = next((word for word in refusal.words if re.fullmatch(r"[a-z_]{1,60}", word)), None)
     known = {"status": refusal.status, "code": word, "request": request_id}
-    about_an_object = refusal.has_code or any(word in refusal.text.lower() for word in OBJECTS)
+    named = OBJECT.search(refusal.text) or any(word in refusal.text.lower() for word in OBJECTS)
+    about_an_object = refusal.has_code or bool(named)
     return AssistantError(
         ours,
         SENTENCES[ours],
@@ -182,7 +202,9 @@ def upstream_error(
         transient=ours in (Code.ASSISTANT_BUSY, Code.ASSISTANT_UNAVAILABLE) and not refusal.about_the_route,
         no_such_route=refusal.about_the_route,
         no_such_object=refusal.status == 404 and about_an_object,
+        status=refusal.status,
         parameters=refusal.optional,
+        mentioned=refusal.mentioned - refusal.optional,
     )
 
 
@@ -198,7 +220,7 @@ def _is_code(word: str) -> bool:
 
 
 def _is_word(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= 60
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and 0 < len(str(value)) <= 60
 
 
 def _parsed(body: object) -> object:

@@ -66,6 +66,7 @@ class ResponseReading:
         self._received = ""
         self._parts: dict[Place, str] = {}
         self._kinds: set[str] = set()
+        self._deltas = False
         self._cited: set[tuple[str, str]] = set()
         self._commentary: set[object] = set()
         self._calls: dict[str, dict[str, Any]] = {}
@@ -102,6 +103,8 @@ class ResponseReading:
             self._last(name, fields)
         elif name == JUNK:
             self._junk = True
+        elif not name and "choices" in fields:
+            raise not_an_answer(200, "Chat Completions")
         elif name in ERRORS or (not name and is_error(fields)):
             raise upstream_error(fields)
 
@@ -171,8 +174,8 @@ class ResponseReading:
         if self._is_commentary(fields):
             return
         text, _ = split_content(fields.get("delta"))
+        self._deltas = True
         for place in _places(fields):
-            self._kinds.add(place[0])
             self._parts[place] = self._parts.get(place, "") + text
         yield from self._add(text)
 
@@ -182,8 +185,8 @@ class ResponseReading:
             return
         text, places = _text_in(part), _places(fields)
         had = next((self._parts[place] for place in places if place in self._parts), None)
-        # Deltas that are told apart by something else, or by nothing, may have had this part already.
-        if had is None and not self._kinds.intersection(place[0] for place in places):
+        # Deltas may have had this part already, under ids that change or that are told in another way.
+        if had is None and (self._deltas or not self._kinds.intersection(place[0] for place in places)):
             had = text if self._received.endswith(text) else ""
         if text.startswith(had or ""):
             self._kinds.update(place[0] for place in places)

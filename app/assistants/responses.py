@@ -72,8 +72,8 @@ class ResponsesAssistant:
 
         `shapes`: what `items` gives has more than one shape, of which a server may refuse the first.
         """
-        parameters = Parameters("responses", wanted | self._options, self._learned).for_turn()
-        parameters.alternatives = {PLAIN} if shapes else set()
+        alternatives = [name for name in (PLAIN, "reasoning") if shapes or name in self._options]
+        parameters = Parameters("responses", wanted | self._options, self._learned).for_turn(question, alternatives)
         added: list[Any] = []
         texts: list[str] = []
         usage: dict[str, int] = {}

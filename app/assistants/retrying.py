@@ -10,17 +10,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from app.assistants.history import fitting, newest_half, size_of
 from app.assistants.learned import Learned
-from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Question, Reasoning, Status
+from app.assistants.refusals import SENTENCES
+from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Finished, Question, Status
 from app.errors import AssistantError, Code
 
 MORE_TRIES = 2
 BUDGET = 10.0
 """Seconds after which no further try begins."""
 FIRST_PAUSE = 0.5
+
+FULL = AssistantError(Code.CONTEXT_TOO_LONG, SENTENCES[Code.CONTEXT_TOO_LONG], detail="the window is full")
 
 Result = TypeVar("Result")
 Steps = Generator[Event, None, Result]
@@ -46,30 +50,40 @@ def retried(attempt: Callable[[], Steps[Result]], cancellation: Cancellation, *,
 
 
 def shortened(
-    attempt: Callable[[Sequence[Exchange]], Steps[Result]], question: Question, learned: Learned
-) -> Steps[Result]:
+    attempt: Callable[[Sequence[Exchange]], Steps[None]], question: Question, learned: Learned
+) -> Steps[None]:
     """`attempt` with as much of the history as fits: with half of it whenever that was too long, down to none."""
     history = fitting(question, learned.window)
     too_long: int | None = None
     while True:
         speech = Speech()
         try:
-            result = yield from speech.of(attempt(history))
+            with closing(speech.of(attempt(history))) as events:
+                for event in events:
+                    if history and not speech.begun and _is_full(event):
+                        raise FULL
+                    yield event
         except AssistantError as error:
             if error.code != Code.CONTEXT_TOO_LONG or not history or speech.begun:
                 raise
             too_long, history = size_of(question, history), newest_half(history)
+            yield Status("thinking")
         else:
             size = size_of(question, history)
             if too_long is None:
                 learned.learn_fit(size)
-            elif not question.cancellation.cancelled:
+            elif speech.begun:
                 learned.learn_overflow(too_long, size)
-            return result
+            return
+
+
+def _is_full(event: Event) -> bool:
+    """The model's window was full before its first word: some servers call that a limit, not an error."""
+    return isinstance(event, Finished) and event.state == "truncated" and not (event.text or "").strip()
 
 
 class Speech:
-    """Notices whether the model has begun to answer, or to think."""
+    """Notices whether text was given. Thoughts are none: they are told anew after `thinking`."""
 
     begun = False
 
@@ -77,7 +91,7 @@ class Speech:
         try:
             while True:
                 event = next(events)
-                self.begun = self.begun or isinstance(event, Delta | Reasoning)
+                self.begun = self.begun or isinstance(event, Delta)
                 yield event
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]

@@ -34,7 +34,7 @@ class Decoder:
         if self._after_return and chunk.startswith(b"\n"):
             # The second half of a "\r\n" whose first half has ended the line already.
             chunk = chunk[1:]
-        self._after_return = chunk.endswith(b"\r") or (self._after_return and not chunk)
+        self._after_return = chunk.endswith(b"\r")
         self._size += len(chunk)
         events = []
         for line in chunk.splitlines(keepends=True):

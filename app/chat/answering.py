@@ -13,7 +13,18 @@ from dataclasses import replace
 
 from app.chat.citations import Sources
 from app.chat.coalescer import Coalescer
-from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, Reasoning, Status, Trace
+from app.chat.interfaces import (
+    Cancellation,
+    Citation,
+    Delta,
+    Event,
+    Finished,
+    Listener,
+    Reasoning,
+    Status,
+    TakenBack,
+    Trace,
+)
 from app.chat.text import has_text, sendable
 from app.chat.thoughts import Thoughts
 from app.chat.turns import Turn, TurnError, TurnState
@@ -39,6 +50,7 @@ class Answer:
         self._coalescer = Coalescer()
         self._lock = threading.Lock()
         self._pieces: list[str] = []
+        self._begins_at = 0
         self._sources = Sources()
         self._thoughts = Thoughts(show_reasoning)
         self._request_ids: list[str] = []
@@ -62,11 +74,17 @@ class Answer:
             if isinstance(event, Delta):
                 self._tell_thoughts(now)
                 self._send(self._coalescer.add(self._sources.pass_on(self._fitting(event.text)), now), utc)
+            elif isinstance(event, TakenBack):
+                self._coalescer.hold(self._sources.rest())
+                self._send(self._coalescer.rest(), utc)
+                self._begins_at = len(self._pieces)
             elif isinstance(event, Reasoning):
                 self._thoughts.add(event.text, now)
             elif isinstance(event, Citation):
                 self._sources.add(event)
             elif isinstance(event, Status):
+                if event.state == "thinking":
+                    self._thoughts.begin_again()
                 self._listener.status(self.turn, event.state, event.detail)
             elif isinstance(event, Trace):
                 self._request_ids += [event.request_id] if event.request_id else []
@@ -101,7 +119,7 @@ class Answer:
         completed = (self._finished and self._finished.text) or ""
         with self._lock:
             held = self._coalescer.holds or self._sources.holds
-        return not (held or has_text(completed) or any(map(has_text, self._pieces)))
+        return not (held or has_text(completed) or any(map(has_text, self._pieces[self._begins_at :])))
 
     @property
     def thought(self) -> bool:
@@ -141,13 +159,13 @@ class Answer:
             self._listener.reasoning(self.turn, reasoning)
 
     def _final_text(self, state: TurnState) -> tuple[str, bool]:
-        streamed = "".join(self._pieces)
+        streamed = "".join(self._pieces[self._begins_at :])
         completed = self._finished.text if self._finished else None
         # A completed text that is empty says nothing about what was streamed.
         if not completed or state not in (TurnState.COMPLETE, TurnState.TRUNCATED):
-            return streamed, False
+            return streamed, self._begins_at > 0
         completed = self._sources.numbered(sendable(completed))
-        return completed, completed != streamed
+        return completed, completed != streamed or self._begins_at > 0
 
     def _fitting(self, text: str) -> str:
         text = sendable(text)

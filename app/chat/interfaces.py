@@ -30,6 +30,11 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """All text so far was no answer: the model was thinking, and nothing had said so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A source of the answer. `marker`: how it stands in the deltas, such as `【4:0†policy.pdf】`.
 
@@ -45,7 +50,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The assistant is at work on something else than text. `state` is a word of the protocol's `turn_status`."""
+    """The assistant is at work on something else than text. `state` is a word of the protocol's `turn_status`.
+
+    `thinking`: it begins from the start, and what it has thought so far is void.
+    """
 
     state: Literal["thinking", "tool"]
     detail: str | None = None
@@ -79,7 +87,7 @@ class Finished:
     response_id: str | None = None
 
 
-Event = Delta | Reasoning | Citation | Status | Trace | Finished
+Event = Delta | Reasoning | TakenBack | Citation | Status | Trace | Finished
 
 
 class Cancellation:

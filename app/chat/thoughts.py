@@ -31,6 +31,13 @@ class Thoughts:
             self._texts.append(text)
             self.untold = True
 
+    def begin_again(self) -> None:
+        """What was thought so far is void, unless it was told: the model is asked anew."""
+        if self.untold:
+            self._texts.clear()
+            self._left = MOST
+            self.untold = False
+
     def pause(self, now: float) -> None:
         """The answer goes on."""
         if self._since is not None:

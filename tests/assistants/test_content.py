@@ -8,17 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.assistants.content import ThinkTags, split_content, thoughts_of, without_thoughts
-from app.chat.interfaces import Delta
+from app.chat.interfaces import Delta, TakenBack
 
 
 def read(*deltas: str) -> tuple[str, str, bool]:
-    """(text, thoughts, misled) of a text in deltas."""
+    """(text, thoughts, whether text was taken back) of a text in deltas."""
     tags = ThinkTags()
-    events = [event for delta in deltas for event in tags.feed(delta)] + list(tags.end())
-    text = "".join(event.text for event in events if isinstance(event, Delta))
-    thoughts = "".join(event.text for event in events if not isinstance(event, Delta))
-    assert tags.misled or text == tags.said
-    return text, thoughts, tags.misled
+    text, thoughts, taken_back = "", "", False
+    for event in [event for delta in deltas for event in tags.feed(delta)] + list(tags.end()):
+        if isinstance(event, TakenBack):
+            text, taken_back = "", True
+        elif isinstance(event, Delta):
+            text += event.text
+        else:
+            thoughts += event.text
+    assert text == tags.said
+    return text, thoughts, taken_back
 
 
 CASES = [
@@ -32,7 +37,7 @@ CASES = [
     ("    indented <think> code", "    indented <think> code", ""),
     ("Write `<think>` and `</think>` around it.", "Write `<think>` and `</think>` around it.", ""),
     ("```\n<think>\nx\n</think>\n```\nis an example", "```\n<think>\nx\n</think>\n```\nis an example", ""),
-    ("Sure.\n<think>\nhm\n</think>\nYes.", "Sure.\nYes.", "<think>\nhm\n"),
+    ("Sure.\n<think>\nhm\n</think>\nYes.", "Sure.\nYes.", "\nhm\n"),
     ("A line.\n<think> is a tag that nobody closes", "A line.\n<think> is a tag that nobody closes", ""),
     ("<think>only thoughts", "", "only thoughts"),
     ('<think time="3">a</think>b', "b", "a"),
@@ -74,8 +79,9 @@ def test_a_text_without_tags_is_what_was_given(data: st.DataObject) -> None:
 @pytest.mark.parametrize("whole", ["I wonder.\nYes.\n</think>\n\nHello.", "</think>Hello.", "I wonder.</think>Hello."])
 def test_a_closing_tag_alone_makes_all_before_it_a_thought(whole: str) -> None:
     assert without_thoughts(whole) == "Hello."
-    _, thoughts, misled = read(*whole)
-    assert misled == whole.startswith("I")
+    text, thoughts, taken_back = read(*whole)
+    assert text == "Hello."
+    assert taken_back == whole.startswith("I")
     assert thoughts.strip() == whole.partition("</think>")[0].strip()
 
 

@@ -69,12 +69,16 @@ def test_a_text_that_takes_more_tokens_makes_the_window_smaller() -> None:
     assert learned.window == 1500
 
 
-def test_the_window_is_tried_again_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_tried_again_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     learned = Learned()
     learned.learn_overflow(fails=4000, fits=2000)
+    learned.learn_no_responses("status 404")
+    learned.learn_replaced("chat", {"stream_options": None})
     now = module.time.time()
-    monkeypatch.setattr(module.time, "time", lambda: now + module.WINDOW_HOLDS + 1)
+    monkeypatch.setattr(module.time, "time", lambda: now + module.HOLDS + 1)
     assert learned.window is None
+    assert not learned.no_responses
+    assert learned.replaced("chat") == {}
     assert learned.sentences() == []
 
 

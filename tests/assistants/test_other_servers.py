@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,9 +15,10 @@ from app.assistants.chat_completions import ChatAssistant
 from app.assistants.learned import Learned
 from app.assistants.openai_client import new_client
 from app.assistants.responses import ResponsesAssistant
-from app.chat.interfaces import Assistant, Event, Exchange, Finished, Reasoning
+from app.chat.interfaces import Assistant, Event, Exchange, Finished, Reasoning, TakenBack
 from app.errors import AssistantError
 from tests.assistants.contract import ask, text_of
+from tests.running_server import PATIENCE
 from tests.wire.openai_server import OpenAIServer, Scenario
 
 HISTORY = [Exchange("first question", "first answer"), Exchange("second question", "second answer")]
@@ -44,7 +48,8 @@ def end_of(events: Sequence[Event]) -> Finished:
 
 def final_text(events: Sequence[Event]) -> str:
     """What the visitor ends with."""
-    return end_of(events).text or text_of(events)
+    begins_at = max((number for number, event in enumerate(events) if isinstance(event, TakenBack)), default=0)
+    return end_of(events).text or text_of(events[begins_at:])
 
 
 def thoughts(events: Sequence[Event]) -> str:
@@ -55,6 +60,34 @@ def failure_of(assistant: Assistant, **given: Any) -> AssistantError:
     with pytest.raises(AssistantError) as failure:
         ask(assistant, **given)
     return failure.value
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """The address of a server that sends these bytes as a stream, and then neither more nor an end."""
+    over = threading.Event()
+
+    class Connection(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+            over.wait(PATIENCE)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing to say."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Connection) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            over.set()
+            server.shutdown()
 
 
 class TestHowItEnds:
@@ -84,6 +117,11 @@ class TestHowItEnds:
     ) -> None:
         upstream.scenario = Scenario(finish_reason=reason)
         assert failure_of(chat).code == code
+
+    def test_a_body_that_does_not_end_after_the_reason_is_not_waited_for(self) -> None:
+        with answering(b'data: {"choices":[{"delta":{"content":"Hello"},"finish_reason":"stop"}]}\n\n') as url:
+            events = ask(ChatAssistant(new_client(None, url), "m"))
+        assert (text_of(events), end_of(events).state) == ("Hello", "complete")
 
     def test_done_without_any_reason_is_an_end(self, upstream: OpenAIServer, one: Assistant) -> None:
         upstream.scenario = Scenario(only_done=True)
@@ -261,13 +299,21 @@ class TestParameters:
         first = upstream.requests[-1].body["messages"][0]
         assert first == {"role": "user", "content": "Be brief.\n\nfirst question"}
 
-    def test_a_refusal_that_repeats_a_visitors_words_is_not_remembered(
+    def test_a_refusal_that_repeats_a_visitors_words_changes_nothing(
         self, upstream: OpenAIServer, chat: ChatAssistant
     ) -> None:
-        upstream.next(Scenario(status=400, message="unknown parameter stream_options", code=400), times=2)
-        assert failure_of(chat).code == "assistant_refused"
+        words = "unsupported parameter 'max_tokens'"
+        upstream.next(Scenario(status=400, message=f"Cannot read: {words}", code=400))
+        assert failure_of(chat, text=words).code == "assistant_refused"
         ask(chat)
-        assert "stream_options" in upstream.requests[-1].body
+        assert "max_tokens" in upstream.requests[-1].body
+
+    def test_a_template_without_a_system_role_may_refuse_it_in_any_words(self, upstream: OpenAIServer) -> None:
+        chat = ChatAssistant(new_client(None, upstream.base_url), "m", instructions="Be brief.")
+        upstream.next(Scenario(status=400, message="Bad Request", code=400))
+        for _ in range(2):
+            ask(chat, "now")
+        assert [len(request.body["messages"]) for request in upstream.requests] == [2, 1, 1]
 
     def test_earlier_answers_become_items_where_plain_messages_are_refused(
         self, upstream: OpenAIServer, responses: ResponsesAssistant

@@ -49,6 +49,16 @@ TOO_LONG: list[tuple[int | None, Any]] = [
     (400, error(message="Range of input length should be [1, 98304]", code="invalid_parameter_error")),
     (400, error(message="Your request exceeded model token limit: 262144 (requested: 300000)", type="invalid_request_error")),
     (400, error(message="Provider returned error", code=400, metadata={"raw": '{"error":{"message":"too long","code":"context_length_exceeded"}}'})),
+    (413, error(message="Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 7013, please reduce your message size", type="tokens", code="rate_limit_exceeded")),
+    (429, error(message="Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000. The input or output tokens must be reduced", code="rate_limit_exceeded")),
+    (400, error(message="max_tokens must be at least 1, got -512.", type="BadRequestError", code=400)),
+    (400, error(message="length of prompt_tokens (34567) must be less than max_seq_len (32768).", code=20015)),
+    (400, error(message="the input token count is 40000 but model only supports up to 32768.")),
+    (400, error(message="prompt tokens too long")),
+    (400, "Input too long"),
+    (400, error(message="Token limit exceeded")),
+    (500, "failed to find free space in the KV cache"),
+    (400, error(message="上下文长度超过限制")),
     (413, "<html>413 Request Entity Too Large</html>"),
     (413, error(message="…", code="tokens_limit_reached")),
     (500, error(message="the request exceeds the available context size. try increasing the context size", code=500)),
@@ -73,6 +83,9 @@ def test_a_conversation_that_is_too_long_is_told_by_code_type_status_or_words(st
         (400, error(message="Invalid model name passed in model=x", type="invalid_request_error", code="400"),
          "assistant_misconfigured"),
         (500, error(message="boom", code=400), "assistant_unavailable"),
+        (400, error(message="Your account exceeded its monthly token limit"), "assistant_quota"),
+        (400, error(message="'max_tokens' is too large: 5000. This model's maximum context length is 4096 tokens."),
+         "assistant_refused"),
         (400, error(message="Something", type="server_error"), "assistant_refused"),
     ],
 )  # fmt: skip
@@ -116,6 +129,8 @@ MISSING_ROUTE: list[tuple[int | None, Any]] = [
     (500, error(message="not implemented", type="new_api_error", code="convert_request_failed")),
     (400, error(message="Unknown endpoint /v1/responses", code=400)),
     (403, {"message": "Missing Authentication Token"}),
+    (403, "<html><h1>403 Forbidden</h1></html>"),
+    (403, error(message="Path /v1/responses is not allowed", code="route_forbidden")),
     (400, "Unsupported path"),
     (None, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}),
     (None, error(code=404, message="no such page")),
@@ -136,6 +151,7 @@ def test_a_missing_route_is_told_with_many_statuses_and_bodies(status: int | Non
         (404, error(message="…", code="DeploymentNotFound")),
         (404, error(message="The model `x` does not exist.", type="NotFoundError", param="model", code=404)),
         (401, error(message="Invalid URL", code=None)),
+        (404, error(message="Vector store with id ['vs_1'] not found.", type="invalid_request_error", param="tools")),
         (429, error(message="unknown endpoint", code=None)),
         (500, error(message="The server had an error", type="server_error")),
         (400, error(message="Unsupported parameter: 'max_tokens'. In the Responses API, use 'max_output_tokens'.",
@@ -161,14 +177,22 @@ def test_a_missing_model_and_other_trouble_are_no_missing_route(status: int, bod
         (400, {"error_code": "BAD_REQUEST", "message": 'Bad request: json: unknown field "stream_options"'},
          {"stream_options"}),
         (400, error(message="Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-                    "'max_completion_tokens' instead.", param="max_tokens"), {"max_tokens", "max_completion_tokens"}),
+                    "'max_completion_tokens' instead.", param="max_tokens"), {"max_tokens"}),
         (400, error(message="Unsupported value", param="reasoning.summary"), {"reasoning"}),
         (400, error(message="unknown argument: store"), {"store"}),
         (400, error(message="'tools' is not supported by this model"), {"tools"}),
         (400, "System role not supported"  , {"system"}),
         (500, error(message="create() got an unexpected keyword argument 'stream_options'"), {"stream_options"}),
         (400, error(message="We keep tools in our store; instructions follow. That is not supported."), set()),
-        (400, error(message="Something is wrong with stream_options or so"), set()),
+        (400, error(message="stream_options 不支持"), {"stream_options"}),
+        (400, error(message="Stream options are not supported"), {"stream_options"}),
+        (400, error(message="unknown field `store`, expected one of `model`, `input`, `instructions`, `tools`"), {"store"}),
+        (400, error(message="Unknown parameters: store, instructions"), {"store", "instructions"}),
+        (400, error(message="Reasoning is not supported by this model"), {"reasoning"}),
+        (400, error(message="registry.example/model does not support tools"), {"tools"}),
+        (400, {"message": "bad request", "field": "store"}, {"store"}),
+        (400, error(message="property store should not exist"), {"store"}),
+        (500, error(message="Something is wrong with stream_options or so"), set()),
         (422, {"detail": [{"type": "string_type", "loc": ["body", "messages", 0], "msg": "Input should be a string",
                            "input": "unsupported parameter: 'store' stream_options"}]}, set()),
         (400, error(message="1 validation error [type=string_type, input_value='unknown stream_options', input_type=str]"),
@@ -176,7 +200,8 @@ def test_a_missing_model_and_other_trouble_are_no_missing_route(status: int, bod
     ],
 )  # fmt: skip
 def test_the_parameters_that_a_refusal_names_are_found_and_no_others(status: int, body: Any, names: set[str]) -> None:
-    assert upstream_error(body, status).parameters == names
+    found = upstream_error(body, status)
+    assert found.parameters | found.mentioned == names
 
 
 @pytest.mark.parametrize(
@@ -192,3 +217,20 @@ def test_no_body_makes_reading_it_fail(body: object) -> None:
 def test_a_refusal_hands_on_no_text_of_the_other_side() -> None:
     found = upstream_error(error(message="the key sk-secret is wrong", code="sk-secret-0123", type="api_error"), 401)
     assert "sk-secret" not in found.message + found.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"error": {"message": "x", "status_code": 429}}, "assistant_busy"),
+        ({"error": {"message": "x", "code": "HTTP_429"}}, "assistant_busy"),
+        ({"error": {"message": "x", "code": 402.0}}, "assistant_quota"),
+        ({"error": "429 Too Many Requests"}, "assistant_busy"),
+        ({"error": {"message": "Rate limit exceeded"}}, "assistant_busy"),
+        ({"error": {"message": "Error code: 401 - wrong key"}}, "assistant_misconfigured"),
+        ({"error": {"message": "余额不足"}}, "assistant_quota"),
+        ({"error": {"message": "4290 things went wrong"}}, "assistant_unavailable"),
+    ],
+)
+def test_a_status_is_found_where_a_stream_tells_it(body: object, code: str) -> None:
+    assert upstream_error(body).code == code

@@ -102,6 +102,11 @@ def test_it_decodes_as_the_standard_says_byte_by_byte(bits: list[bytes]) -> None
     assert decoded(*(stream[n : n + 1] for n in range(len(stream)))) == naive(stream)
 
 
+def test_a_line_end_in_two_halves_does_not_swallow_the_empty_line_after_it() -> None:
+    assert decoded(b"data: a\r", b"\n", b"\n", b"data: b\n\n") == [("", b"a"), ("", b"b")]
+    assert decoded(b"data: a\r", b"\n", b"\r", b"\n", b"data: b\r\n\r\n") == [("", b"a"), ("", b"b")]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_the_first_and_the_last_event_are_given_with_every_line_end(mark: bytes, end: bytes) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.chat.answering import STALLED_AFTER, Answer
-from app.chat.interfaces import Citation, Delta, Finished, Reasoning
+from app.chat.interfaces import Citation, Delta, Finished, Reasoning, TakenBack
 from app.chat.text import sendable
 from app.chat.thoughts import MOST
 from app.chat.turns import Turn, TurnError, TurnState
@@ -193,3 +193,16 @@ def test_an_answer_is_empty_without_any_text(texts: list[str], completed: str | 
     answer = answer_to(Heard(), *texts)
     answer.take(Finished(text=completed), now=99, utc=99)
     assert answer.empty is empty
+
+
+@pytest.mark.parametrize("state", [TurnState.COMPLETE, TurnState.STOPPED, TurnState.FAILED])
+def test_what_was_taken_back_is_in_no_answer_however_it_ends(state: TurnState) -> None:
+    heard = Heard()
+    answer = answer_to(heard, "I wonder.")
+    answer.take(TakenBack(), now=5, utc=0)
+    assert answer.empty
+    answer.take(Delta("Hello"), now=6, utc=0)
+    assert not answer.empty
+    ended = answer.end(state, utc=9)
+    assert ended is not None
+    assert (ended.answer, ended.seq, ended.corrected) == ("Hello", 1, True)
