@@ -14,7 +14,7 @@ import openai
 
 from app.assistants.content import ThinkTags, split_content, thoughts_of, without_thoughts
 from app.assistants.endings import Endings
-from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of
+from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of, used_up
 from app.assistants.learned import Learned
 from app.assistants.openai_client import DONE, ERRORS, JUNK, OPENED, WHOLE, cut, not_an_answer, stream_events
 from app.assistants.parameters import SYSTEM, Parameters, TurnParameters
@@ -23,6 +23,8 @@ from app.assistants.retrying import Steps, retried, shortened
 from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, UNNAMED, Call, CallParts, add_usage, too_many_rounds
 from app.chat.interfaces import Citation, Event, Exchange, Finished, Question, Reasoning, Status, Trace
 from app.errors import AssistantError
+
+LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 class ChatAssistant:
@@ -75,6 +77,8 @@ class ChatAssistant:
             usage = add_usage(usage, done.usage)
             texts.append(done.text)
             ending = done.endings.last(after_text=bool(done.tags.said))
+            if used_up(done.usage, parameters.sent, LIMITS):
+                ending = "truncated"
             if not done.calls or ending == "truncated":
                 text = "".join(texts) if done.corrected else None
                 yield Finished(ending, text, usage or None, done.model, done.response_id)

@@ -6,13 +6,13 @@ response only. It is read wherever it stands first, and never twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.assistants.content import ThinkTags, split_content, without_thoughts
 from app.assistants.endings import Ending, ending_of
-from app.assistants.fields import mapping, sequence, text_of, tokens_of
+from app.assistants.fields import mapping, sequence, text_of, tokens_of, used_up
 from app.assistants.openai_client import DONE, ERRORS, JUNK, WHOLE, cut, not_an_answer
 from app.assistants.refusals import REFUSED, is_error, upstream_error
 from app.assistants.tools import UNNAMED, valid_arguments
@@ -122,11 +122,8 @@ class ResponseReading:
         for part in parts:
             yield from self._annotations(part)
 
-    def end(self, limit: int | None = None) -> Response:
-        """How it ended. Raises `AssistantError` unless that is an answer. `limit`: tokens that it could have at most.
-
-        llama.cpp says `completed` also where the limit cut the answer off: only the number of tokens tells.
-        """
+    def end(self, sent: Mapping[str, Any] | None = None) -> Response:
+        """How it ended. Raises `AssistantError` unless that is an answer. `sent`: the request's parameters."""
         if not self._status:
             raise cut("the stream ended without a terminal event")
         response = self._response
@@ -136,9 +133,9 @@ class ResponseReading:
             raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="status cancelled")
         ending = ending_of(mapping(response.get("incomplete_details")).get("reason"))
         usage = tokens_of(response.get("usage"), USAGE)
-        used_up = limit is not None and (usage or {}).get("output_tokens", 0) >= limit
+        cut_off = used_up(usage, sent or {}, ["max_output_tokens"])
         return Response(
-            "truncated" if self._status == "incomplete" or ending == "truncated" or used_up else "complete",
+            "truncated" if self._status == "incomplete" or ending == "truncated" or cut_off else "complete",
             text=None if self._refused else self._text(),
             usage=usage,
             model=text_of(response.get("model")) or None,

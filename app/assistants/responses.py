@@ -118,7 +118,7 @@ class ResponsesAssistant:
         if question.cancellation.cancelled:
             return None
         yield from reading.rest()
-        return reading.end(parameters.sent.get("max_output_tokens"))
+        return reading.end(parameters.sent)
 
 
 def as_input(question: Question, history: Sequence[Exchange], *, plain: bool = True) -> list[Any]:

@@ -134,8 +134,11 @@ class TestHowItEnds:
         upstream.scenario = Scenario(ending=ending, finish_reason_before="empty")
         assert failure_of(one).code == "assistant_unavailable"
 
-    def test_an_answer_as_long_as_the_limit_is_not_whole_whatever_llama_cpp_says(self, upstream: OpenAIServer) -> None:
-        short = ResponsesAssistant(new_client(None, upstream.base_url), "m", max_output_tokens=16)
+    @pytest.mark.parametrize("kind", [ChatAssistant, ResponsesAssistant])
+    def test_an_answer_as_long_as_the_limit_is_not_whole_whatever_its_server_says(
+        self, upstream: OpenAIServer, kind: Any
+    ) -> None:
+        short = kind(new_client(None, upstream.base_url), "m", max_output_tokens=16)
         upstream.scenario = Scenario(say="word " * 16, deltas=16)
         assert end_of(ask(short)).state == "truncated"
 
