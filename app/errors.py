@@ -39,6 +39,7 @@ class Code(StrEnum):
     CONTENT_FILTERED = "content_filtered"
     CONTEXT_TOO_LONG = "context_too_long"
     ASSISTANT_QUOTA = "assistant_quota"
+    ASSISTANT_EMPTY = "assistant_empty"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERNAL = "internal"
 
@@ -77,7 +78,9 @@ class AssistantError(ChatError):
 
     `transient`: the same request may work in a moment. `answered`: the other side said so itself; otherwise
     the connection was lost, and whether the request was carried out is not known. `no_such_route`: the
-    server does not have this API at all. `no_such_object`: it does not know what the request names.
+    server does not seem to have this API at all. `no_such_object`: it does not know what the request names.
+    `status`: what it answered with. `parameters`: the optional parameters of the request that it objects to by name;
+    `mentioned`: those that only its sentences do, which may repeat somebody's words.
     """
 
     def __init__(
@@ -91,6 +94,9 @@ class AssistantError(ChatError):
         answered: bool = True,
         no_such_route: bool = False,
         no_such_object: bool = False,
+        status: int | None = None,
+        parameters: frozenset[str] = frozenset(),
+        mentioned: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(code, message, retry_after=retry_after)
         self.detail = detail
@@ -98,3 +104,6 @@ class AssistantError(ChatError):
         self.answered = answered
         self.no_such_route = no_such_route
         self.no_such_object = no_such_object
+        self.status = status
+        self.parameters = parameters
+        self.mentioned = mentioned

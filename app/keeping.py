@@ -72,9 +72,11 @@ class Keeping:
         return found
 
 
-def keep(settings: Settings, data_dir: DataDir, assistant: Assistant, metrics: Metrics) -> Keeping:
-    """Open the journal and make everything that belongs to it. Raises `JournalError`."""
-    database, journal = open_journal(data_dir, metrics)
+def keep(
+    settings: Settings, data_dir: DataDir, database: Database, journal: SqlJournal, assistant: Assistant,
+    metrics: Metrics,
+) -> Keeping:  # fmt: skip
+    """Everything that belongs to the journal."""
     tombstones, subjects = Tombstones(database), Subjects(database)
     elastic = Elastic(settings) if settings.elasticsearch_on else None
     store = Elastic(settings, "erase") if settings.elasticsearch_on else None

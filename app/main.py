@@ -13,6 +13,7 @@ from flask import Flask
 
 from app import logs
 from app.assistants.choose import assistant_for
+from app.assistants.learned import Learned
 from app.chat.clock import utc
 from app.chat.identity import Tokens
 from app.chat.interfaces import Assistant
@@ -20,9 +21,11 @@ from app.chat.turns import TurnState
 from app.chat.user_tokens import UserTokens
 from app.data_dir import DataDir
 from app.errors import AssistantError, Code, JournalError, SettingsError
-from app.keeping import DAY, Keeping, keep
+from app.keeping import DAY, Keeping, keep, open_journal
 from app.settings import Settings, load, split_secrets
+from app.transcripts.database import Database
 from app.transcripts.figures import Figures
+from app.transcripts.model_facts import ModelFacts
 from app.transcripts.past import PastConversations
 from app.transcripts.read_back import ReadBack
 from app.transcripts.reading import Reading
@@ -49,8 +52,10 @@ def create(settings: Settings) -> Flask:
     user_tokens = UserTokens(split_secrets(settings.user_token_secret))
     metrics = Metrics()
     metrics.expect(state for state in TurnState if state.final)
-    assistant = assistant_for(settings)
-    kept = keep(settings, data_dir, assistant, metrics)
+    database, journal = open_journal(data_dir, metrics)
+    learned = _learned(settings, database)
+    assistant = assistant_for(settings, learned)
+    kept = keep(settings, data_dir, database, journal, assistant, metrics)
     ports = {settings.port, settings.fe_port} - {None}
     origins = Origins(settings.cors_allowed_origins, [port for port in ports if port])
     flask = Flask("app", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
@@ -58,7 +63,10 @@ def create(settings: Settings) -> Flask:
     checks = {"journal": lambda: kept.journal.check_writable(utc()), "assistant": lambda: _check_ready(assistant)}
     details = {"elasticsearch": kept.shipper.status} if kept.shipper else {}
     demo = assistant.name == "demo"
-    add_routes(flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details, demo=demo)
+    add_routes(
+        flask, metrics=metrics, admin_token=settings.admin_token, checks=checks, details=details,
+        model=lambda: _about_model(settings, assistant, learned), demo=demo,
+    )  # fmt: skip
     add_erasure(flask, admin_token=settings.admin_token, erase=kept.eraser.erase)
     _add_reading(flask, settings, kept, keys, tokens, user_tokens, origins)
     add_socket(
@@ -68,7 +76,20 @@ def create(settings: Settings) -> Flask:
         shipper=kept.shipper, background=kept.background,
     )  # fmt: skip
     log.info("who answers: %s", assistant.name)
+    if learned.facts:
+        log.info("known about its model from earlier: %s", "; ".join(learned.sentences()))
     return flask
+
+
+def _about_model(settings: Settings, assistant: Assistant, learned: Learned) -> dict[str, object]:
+    """What operators are told: who answers, and what its server turned out to need."""
+    return {"assistant": assistant.name, "model": settings.chat_model, "learned": learned.sentences()}
+
+
+def _learned(settings: Settings, database: Database) -> Learned:
+    """What earlier turns found out about the model that answers."""
+    model = settings.chat_model if settings.who_answers in ("responses", "chat") else None
+    return Learned(ModelFacts(database, settings.openai_base_url, model) if model else None)
 
 
 def _add_reading(

@@ -63,6 +63,7 @@ class Settings(ElasticsearchSettings):
         (), description="ids of vector stores separated by commas, such as vs_1,vs_2"
     )
     chat_max_output_tokens: int | None = Field(None, ge=16, description="a whole number from 16 on, such as 2000")
+    show_reasoning: bool = Field(False, description="true or false")
     chat_history_chars: int = Field(48_000, ge=0, description="a whole number of characters, such as 48000")
     demo_pace: float = Field(30, ge=0, le=10_000, description="words a second, such as 30; 0 is at once")
     demo_answer: Literal["guide", "long", "failing"] = Field("guide", description="guide, long or failing")

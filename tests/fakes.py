@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from app.chat.identity import Identity
 from app.chat.interfaces import Delta, Event, Exchange, Finished, Question, Remote, Trace
@@ -56,6 +57,9 @@ class Heard:
 
     def status(self, turn: Turn, state: str, detail: str | None = None) -> None:
         self.events.append(("status", turn.id, state))
+
+    def reasoning(self, turn: Turn, reasoning: dict[str, Any]) -> None:
+        self.events.append(("reasoning", turn.id, reasoning))
 
     def piece(self, turn: Turn, seq: int, text: str) -> None:
         self.events.append(("piece", turn.id, (seq, text)))

@@ -36,6 +36,10 @@ class Emitter:
         payload = {"turn_id": turn.id, "state": state} | ({"detail": detail} if detail else {})
         self._emit("turn_status", payload, to=room_of_turn(turn))
 
+    def reasoning(self, turn: Turn, reasoning: dict[str, Any]) -> None:
+        payload = {"turn_id": turn.id, "text": reasoning["text"], "seconds": reasoning["seconds"]}
+        self._emit("turn_reasoning", payload, to=room_of_turn(turn))
+
     def piece(self, turn: Turn, seq: int, text: str) -> None:
         self._replay.append(turn.id, seq, text)
         self._metrics.pieces.inc()
@@ -77,7 +81,7 @@ def _room(conversation: str, user_id: str, signed_in: bool) -> str:
 
 def turn_payload(turn: Turn) -> dict[str, Any]:
     """A turn as it stands in `session.turns` and in `history`."""
-    return {
+    payload = {
         "turn_id": turn.id,
         "client_id": turn.client_id,
         "at": iso(turn.accepted_at),
@@ -88,6 +92,9 @@ def turn_payload(turn: Turn) -> dict[str, Any]:
         "feedback": turn.feedback,
         "error": _error_of(turn),
     }
+    if turn.reasoning:
+        payload["reasoning"] = turn.reasoning
+    return payload
 
 
 def past_payload(past: Past) -> dict[str, str]:
@@ -104,6 +111,8 @@ def finished_payload(turn: Turn) -> dict[str, Any]:
         "citations": list(turn.citations),
         "usage": turn.usage,
     }
+    if turn.reasoning:
+        payload["reasoning"] = turn.reasoning
     if turn.corrected:
         payload["corrected"] = True
     if turn.error:

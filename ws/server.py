@@ -84,7 +84,7 @@ def add_socket(
     replay = MemoryReplay(settings.replay_seconds)
     listener = Emitter(partial(socketio.emit, namespace=NAMESPACE), replay, metrics)
     queue = TurnQueue(settings.max_running_turns, settings.max_waiting_turns, settings.turn_queue)
-    limits = Limits(settings.turn_deadline, settings.chat_history_chars, settings.max_answer)
+    limits = Limits(settings.turn_deadline, settings.chat_history_chars, settings.max_answer, settings.show_reasoning)
     clock = Clock()
     runner = Runner(queue, assistant, journal, listener, partial(_spawn, socketio), limits, clock)
     conversations = Conversations(journal, queue, runner, listener, clock.utc)

@@ -6,17 +6,20 @@ conversation lacks, because another assistant answered them, are added before th
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import openai
 
-from app.assistants.history import lacking
-from app.assistants.openai_client import FORGET_WITHIN, UNAVAILABLE, gone_is_well, translated
-from app.assistants.responses import ResponsesAssistant, as_input, exchange_items
-from app.assistants.retrying import Steps, retried
-from app.chat.interfaces import Event, Exchange, Question, Trace
+from app.assistants.history import lacking, newest_half
+from app.assistants.learned import Learned
+from app.assistants.openai_client import FORGET_WITHIN, gone_is_well, translated
+from app.assistants.refusals import UNAVAILABLE
+from app.assistants.responses import ResponsesAssistant, exchange_items
+from app.assistants.retrying import Steps, retried, shortened
+from app.chat.interfaces import Exchange, Question, Trace
 from app.errors import AssistantError, Code
 
 MOST_ITEMS = 20
@@ -30,25 +33,30 @@ class ConversationAssistant:
 
     name = "conversation"
 
-    def __init__(self, client: openai.OpenAI, responses: ResponsesAssistant) -> None:
+    def __init__(self, client: openai.OpenAI, responses: ResponsesAssistant, learned: Learned | None = None) -> None:
+        self._learned = learned or Learned()
         self._client = client
         self._responses = responses
 
     def ready(self) -> bool:
         return self._responses.ready()
 
-    def stream(self, question: Question) -> Generator[Event, None, None]:
+    def stream(self, question: Question) -> Steps[None]:
         """The answer's events. Raises `AssistantError`."""
         # After a stop or a failure nobody knows what stands over there: a message without its answer, a function
         # call that waits for its output. A new one gets all of the history from us.
         known = question.remote.thread_id if question.remote.settled else None
-        try:
-            yield from self._answer(question, known)
-        except AssistantError as error:
-            if known is None or not error.no_such_object:
-                raise
-            # It was deleted over there, or has expired: a new one gets all of the history.
-            yield from self._answer(question, None)
+        if known is not None:
+            try:
+                yield from self._answer(question, known, question.history)
+                return
+            except AssistantError as error:
+                # It was deleted over there, has expired, or has become too long.
+                if error.code == Code.CONTEXT_TOO_LONG and question.history:
+                    question = replace(question, history=newest_half(question.history))
+                elif not error.no_such_object:
+                    raise
+        yield from shortened(partial(self._answer, question, None), question, self._learned)
 
     def forget(self, thread_id: str, responses: Sequence[str]) -> None:
         """Delete a conversation; before it its items, which would stay, and the responses, which are kept beside it."""
@@ -75,11 +83,11 @@ class ConversationAssistant:
                 _delete(partial(items.delete, ident, conversation_id=thread_id))
             last = ids
 
-    def _answer(self, question: Question, known: str | None) -> Steps[None]:
+    def _answer(self, question: Question, known: str | None, history: Sequence[Exchange]) -> Steps[None]:
         there = known or (yield from self._created(question))
         yield Trace(thread_id=there)
-        yield from self._add(question, there, lacking(question.history, there))
-        yield from self._responses.rounds(question, as_input(question, ()), conversation=there)
+        yield from self._add(question, there, lacking(history, there))
+        yield from self._responses.in_conversation(question, there)
 
     def _created(self, question: Question) -> Steps[str]:
         made = yield from self._call(question, self._client.conversations.create)

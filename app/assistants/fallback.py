@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator
-
 from app.assistants.chat_completions import ChatAssistant
+from app.assistants.learned import Learned
 from app.assistants.responses import ResponsesAssistant
-from app.chat.interfaces import Event, Question
-from app.errors import AssistantError
-
-log = logging.getLogger(__name__)
+from app.assistants.retrying import Speech, Steps
+from app.chat.interfaces import Event, Finished, Question
+from app.errors import AssistantError, Code
 
 
 class ResponsesOrChat:
-    """Tries `/responses` and falls back when the server has no such route. No probe at the start."""
+    """Tries `/responses`, and asks Chat Completions when the server seems to have no such route. No probe at the start.
 
-    def __init__(self, responses: ResponsesAssistant, chat: ChatAssistant) -> None:
+    "No such route" is said with many statuses and bodies. So it is believed once Chat Completions has answered where
+    `/responses` did not. A request that `/responses` refuses for any reason gets its answer that way, too.
+    """
+
+    def __init__(self, responses: ResponsesAssistant, chat: ChatAssistant, learned: Learned | None = None) -> None:
         self._responses = responses
         self._chat = chat
-        self._has_responses = True
+        self._learned = learned or Learned()
 
     @property
     def name(self) -> str:
-        return self._responses.name if self._has_responses else self._chat.name
+        return self._chat.name if self._learned.no_responses else self._responses.name
 
     def ready(self) -> bool:
         return self._responses.ready()
 
-    def stream(self, question: Question) -> Generator[Event, None, None]:
+    def stream(self, question: Question) -> Steps[None]:
         """The answer's events. Raises `AssistantError`."""
-        if self._has_responses:
-            try:
-                yield from self._responses.stream(question)
-            except AssistantError as error:
-                if not error.no_such_route:
-                    raise
-                log.warning("this server has no /responses (%s): Chat Completions from now on", error.detail)
-                self._has_responses = False
-            else:
-                return
-        yield from self._chat.stream(question)
+        if self._learned.no_responses:
+            yield from self._chat.stream(question)
+            return
+        speech = Speech()
+        try:
+            yield from speech.of(self._responses.stream(question))
+        except AssistantError as error:
+            if speech.begun or not self._may_be_the_route(error):
+                raise
+            refusal = error
+        else:
+            return
+        yield from self._ask_chat(question, refusal)
+
+    def _may_be_the_route(self, error: AssistantError) -> bool:
+        # Chat Completions search no files: where that is wanted, only a missing route is a reason.
+        refused = error.code == Code.ASSISTANT_REFUSED and not self._responses.has_tools
+        return error.no_such_route or refused
+
+    def _ask_chat(self, question: Question, refusal: AssistantError) -> Steps[None]:
+        try:
+            for event in self._chat.stream(question):
+                self._believe(event, refusal)
+                yield event
+        except AssistantError as error:
+            raise refusal if error.no_such_route else error from None
+
+    def _believe(self, event: Event, refusal: AssistantError) -> None:
+        if refusal.no_such_route and isinstance(event, Finished):
+            self._learned.learn_no_responses(refusal.detail)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.chat.interfaces import Exchange
+from app.chat.interfaces import Exchange, Question
+
+
+def fitting(question: Question, window: int | None) -> Sequence[Exchange]:
+    """The newest whole exchanges that fit into a window of so many bytes together with the question."""
+    history = question.history
+    while window is not None and history and size_of(question, history) > window:
+        history = history[1:]
+    return history
+
+
+def size_of(question: Question, history: Sequence[Exchange]) -> int:
+    """Bytes of UTF-8, which are closer to a model's tokens than characters are."""
+    texts = [question.text, *(text for exchange in history for text in (exchange.question, exchange.answer))]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def newest_half(history: Sequence[Exchange]) -> Sequence[Exchange]:

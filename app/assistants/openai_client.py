@@ -9,73 +9,60 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any
 
 import httpx2
 import openai
 
-from app.assistants.sse import Decoder
+from app.assistants.fields import text_of
+from app.assistants.refusals import UNAVAILABLE, upstream_error
+from app.assistants.sse import BYTE_ORDER_MARK, MAX_BUFFER, Decoder
 from app.chat.interfaces import Cancellation
 from app.errors import AssistantError, Code
 
 CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 90.0
-"""Seconds between two reads of a stream."""
+SILENCE = 300.0
+"""Seconds without a byte after which a request is given up. The turn's own deadline is meant to come first: a model
+that is loaded from disk, or that thinks, says nothing for minutes."""
+LAST_WORDS = 3.0
+"""Seconds that usage and `[DONE]` may take after the reason for an end."""
+LINGER = 0.25
+"""Seconds that a body may take to end after its last event, so that its connection can serve the next turn."""
 
 FORGET_WITHIN = 10.0
 """Seconds that one call may take when something is deleted over there, which nobody sits and waits for."""
 
-UNAVAILABLE = "The assistant cannot be reached at the moment. Please try again shortly."
 CUT = "The answer broke off. Please ask again."
-REFUSED = "The assistant could not answer this message."
 
-SENTENCES = {
-    Code.ASSISTANT_UNAVAILABLE: UNAVAILABLE,
-    Code.ASSISTANT_BUSY: "The assistant is busy at the moment. Please try again shortly.",
-    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell whoever runs it.",
-    Code.ASSISTANT_REFUSED: REFUSED,
-    Code.ASSISTANT_QUOTA: "The assistant of this site cannot answer for now: its allowance is used up.",
-    Code.CONTENT_FILTERED: "The assistant may not answer this message.",
-    Code.CONTEXT_TOO_LONG: "This conversation has become too long. Please begin a new one.",
-}
-
-BY_UPSTREAM_CODE = {
-    "invalid_api_key": Code.ASSISTANT_MISCONFIGURED,
-    "model_not_found": Code.ASSISTANT_MISCONFIGURED,
-    "insufficient_quota": Code.ASSISTANT_QUOTA,
-    "rate_limit_exceeded": Code.ASSISTANT_BUSY,
-    "conversation_locked": Code.ASSISTANT_BUSY,
-    "content_filter": Code.CONTENT_FILTERED,
-    "content_policy_violation": Code.CONTENT_FILTERED,
-    "context_length_exceeded": Code.CONTEXT_TOO_LONG,
-    "server_error": Code.ASSISTANT_UNAVAILABLE,
-}
-BY_STATUS = {
-    400: Code.ASSISTANT_REFUSED,
-    401: Code.ASSISTANT_MISCONFIGURED,
-    403: Code.ASSISTANT_MISCONFIGURED,
-    404: Code.ASSISTANT_MISCONFIGURED,
-    405: Code.ASSISTANT_MISCONFIGURED,
-    408: Code.ASSISTANT_UNAVAILABLE,
-    409: Code.ASSISTANT_BUSY,
-    422: Code.ASSISTANT_REFUSED,
-    429: Code.ASSISTANT_BUSY,
-    501: Code.ASSISTANT_MISCONFIGURED,
-}
-NO_SUCH_ROUTE = (404, 405, 501)
-OBJECTS = ("model", "conversation", "thread", "assistant", "run")
-"""Words by which the text of a 404 says that the route is there, and what it was asked for is not."""
 OPENED = "(opened)"
 """The name under which `stream_events` gives the request's id, before the first event."""
+WHOLE = "(whole)"
+"""The name of the one event of a body that is no stream but the whole answer, as JSON."""
+DONE = "[DONE]"
+"""The name of the event by which a server says that its stream has ended."""
+JUNK = "(junk)"
+"""The name of an event that is none: neither JSON nor a sign of life."""
+ERRORS = frozenset(("error", "response.error"))
+PING = re.compile(rb"\W*(ping|pong|heartbeat|keep[-_ ]?alive)?\W*", re.I)
+END = re.compile(rb"\W*done\W*", re.I)
+LAST = frozenset((DONE, "response.completed", "response.incomplete", "response.failed"))
+"""Events after which nothing of the answer can follow."""
+FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""How a line of an event stream begins."""
 
 
-def new_client(api_key: str | None, base_url: str | None) -> openai.OpenAI:
-    """A client without retries. Without a key (servers of one's own) a placeholder is sent."""
-    timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+def new_client(api_key: str | None, base_url: str | None, silence: float = SILENCE) -> openai.OpenAI:
+    """A client without retries. Without a key (servers of one's own) a placeholder is sent.
+
+    `silence`: seconds without a byte after which a request is given up.
+    """
+    timeout = httpx2.Timeout(silence, connect=CONNECT_TIMEOUT)
     return openai.OpenAI(api_key=api_key or "none", base_url=base_url, timeout=timeout, max_retries=0)
 
 
@@ -104,42 +91,26 @@ def gone_is_well() -> Iterator[None]:
             raise
 
 
-def upstream_error(
-    code: object, status: int | None = None, *, request_id: str | None = None, retry_after: float | None = None
-) -> AssistantError:
-    """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret."""
-    by_status = Code.ASSISTANT_REFUSED if 400 <= (status or 0) < 500 else Code.ASSISTANT_UNAVAILABLE
-    ours = BY_UPSTREAM_CODE.get(str(code)) or BY_STATUS.get(status or 0, by_status)
-    # A code is a word; whatever else stands there may be a secret.
-    word = code if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,60}", code) else None
-    known = {"status": status, "code": word, "request": request_id}
-    return AssistantError(
-        ours,
-        SENTENCES[ours],
-        detail=", ".join(f"{name} {value}" for name, value in known.items() if value),
-        retry_after=retry_after,
-        transient=ours in (Code.ASSISTANT_BUSY, Code.ASSISTANT_UNAVAILABLE),
-    )
-
-
 def cut(detail: str) -> AssistantError:
     """The stream broke off in the middle."""
     return _lost(CUT, detail)
 
 
-def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) -> Iterator[tuple[str, dict[str, Any]]]:
+def stream_events(
+    open_stream: Callable[[], Any], cancellation: Cancellation, over: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Open a streaming request and give its events as (name, fields), until its body ends.
 
     `open_stream` is one of the SDK's `with_streaming_response` calls. Cancelling shuts the connection down,
-    which ends a read that waits in another green thread; then the events simply end.
+    which ends a read that waits in another green thread; then the events simply end. `over`: the answer lacks nothing
+    any more; a body that does not end then is cut off after `LAST_WORDS` seconds.
     """
     with translated(), open_stream() as response:
-        _check_is_stream(response)
         yield OPENED, {"request_id": response.request_id}
         try:
             # Only while it is ours: a connection that was read to its end is another turn's the next moment.
             with cancellation.calling(lambda: _shut_down(response)):
-                yield from _decoded(response)
+                yield from _events(response, over)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             if not cancellation.cancelled:
                 raise cut(type(error).__name__) from error
@@ -147,23 +118,135 @@ def stream_events(open_stream: Callable[[], Any], cancellation: Cancellation) ->
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail=str(error)) from error
 
 
-def _decoded(response: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(response: Any, over: Callable[[], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a body. Its first bytes say what it is: its content type may be missing, or wrong."""
+    chunks = response.iter_bytes()
+    content_type = response.headers.get("content-type", "")
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if _is_stream(head, content_type) is not None:
+            break
+    if _is_stream(head, content_type) is False:
+        yield from _whole(response, head, chunks)
+        return
+    if not head.strip():
+        raise nothing_came(response.status_code)
     decoder = Decoder()
-    for chunk in response.iter_bytes():
-        for name, data in decoder.feed(chunk):
-            event = _fields(data)
-            if event is not None:
-                yield name or str(event.get("type", "")), event
+    with _Ending(response) as ending:
+        for chunk in chain((head,), chunks):
+            for name, fields in _named(decoder.feed(chunk)):
+                yield name, fields
+                if name in LAST:
+                    ending.within(LINGER)
+                    _drain(chunks)
+                    return
+            if over():
+                ending.within(LAST_WORDS)
+    yield from _named(decoder.close())
+
+
+def _is_stream(head: bytes, content_type: str) -> bool | None:
+    """Whether a body that begins so is an event stream; None: more of it is needed."""
+    head = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if not head or BYTE_ORDER_MARK.startswith(head):
+        return None
+    if content_type.startswith("text/event-stream"):
+        return head[:1] not in (b"<", b"{", b"[")
+    if head.startswith(FIELDS):
+        return True
+    return None if any(field.startswith(head) for field in FIELDS) else False
+
+
+def _whole(response: Any, head: bytes, rest: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a body that is no stream: a JSON object, or a list of what would have been its events."""
+    body = bytearray(head)
+    if head.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
+        for chunk in rest:
+            body += chunk
+            if len(body) > MAX_BUFFER:
+                raise ValueError("the answer is too large")
+    try:
+        found = json.loads(bytes(body).removeprefix(BYTE_ORDER_MARK))
+    except (ValueError, RecursionError):
+        found = None
+    events = found if isinstance(found, list) else [found]
+    if not events or not all(isinstance(event, dict) for event in events):
+        raise not_an_answer(response.status_code, response.headers.get("content-type", ""))
+    for event in events:
+        yield (WHOLE if len(events) == 1 else text_of(event.get("type"))), event
+
+
+def not_an_answer(status: int, content_type: str) -> AssistantError:
+    """A success that is neither a stream nor an answer: a page, or what something else than a model says."""
+    detail = f"status {status} with {content_type[:60]!r} in place of a stream"
+    return AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=detail, no_such_route=True)
+
+
+def nothing_came(status: int) -> AssistantError:
+    """A success without a body. It may be a fault that passes, or a server that has nothing at this address."""
+    error = _lost(UNAVAILABLE, f"status {status} without a body")
+    error.no_such_route = True
+    return error
+
+
+def _named(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, data in events:
+        if END.fullmatch(data):
+            yield DONE, {}
+        elif PING.fullmatch(data):
+            continue
+        elif (event := _fields(data)) is not None:
+            # "message" is the name of an event that has none.
+            yield (name if name not in ("", "message") else text_of(event.get("type"))), event
+        elif name in ERRORS:
+            yield name, {"error": data.decode("utf-8", "replace")}
+        else:
+            yield JUNK, {}
+
+
+def _drain(chunks: Iterator[bytes]) -> None:
+    with suppress(httpx2.HTTPError, httpx2.StreamError, OSError):
+        for _ in chunks:
+            pass
+
+
+class _Ending:
+    """Cuts a body off that goes on after its answer."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> _Ending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def within(self, seconds: float) -> None:
+        """Begin to wait. A second call makes it shorter only."""
+        if self._timer is not None and seconds >= LAST_WORDS:
+            return
+        self.__exit__()
+        self._timer = threading.Timer(seconds, _shut_down, (self._response,))
+        self._timer.daemon = True
+        self._timer.start()
 
 
 def _refused(error: openai.APIStatusError) -> AssistantError:
-    ours = upstream_error(
-        error.code, error.status_code, request_id=error.request_id, retry_after=_retry_after(error.response.headers)
+    headers = error.response.headers
+    return upstream_error(
+        _body_of(error), error.status_code, request_id=error.request_id, retry_after=_retry_after(headers)
     )
-    about_an_object = isinstance(error.code, str) or any(word in error.message.lower() for word in OBJECTS)
-    ours.no_such_object = error.status_code == 404 and about_an_object
-    ours.no_such_route = error.status_code in NO_SUCH_ROUTE and not ours.no_such_object
-    return ours
+
+
+def _body_of(error: openai.APIStatusError) -> object:
+    try:
+        return error.response.text
+    except (httpx2.StreamError, UnicodeError, LookupError):
+        return error.body
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:
@@ -184,19 +267,13 @@ def _lost(sentence: str, detail: str) -> AssistantError:
     return AssistantError(Code.ASSISTANT_UNAVAILABLE, sentence, detail=detail, transient=True, answered=False)
 
 
-def _check_is_stream(response: Any) -> None:
-    content_type = response.headers.get("content-type", "")
-    if not content_type.startswith("text/event-stream"):
-        detail = f"status {response.status_code} with {content_type[:60]!r} in place of a stream"
-        raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=detail)
-
-
 def _fields(data: bytes) -> dict[str, Any] | None:
-    if not data.strip() or data.strip() == b"[DONE]":
-        return None
+    """The object in a data line. None: there is none; half an object is an error."""
     try:
         fields = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        if data.lstrip()[:1] not in (b"{", b"["):
+            return None
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail="a line of the stream is not JSON") from error
     return fields if isinstance(fields, dict) else None
 

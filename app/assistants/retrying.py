@@ -10,16 +10,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
-from app.assistants.history import newest_half
-from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Status
+from app.assistants.history import fitting, newest_half, size_of
+from app.assistants.learned import Learned
+from app.assistants.refusals import SENTENCES
+from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Finished, Question, Status
 from app.errors import AssistantError, Code
 
 MORE_TRIES = 2
 BUDGET = 10.0
 """Seconds after which no further try begins."""
 FIRST_PAUSE = 0.5
+
+FULL = AssistantError(Code.CONTEXT_TOO_LONG, SENTENCES[Code.CONTEXT_TOO_LONG], detail="the window is full")
 
 Result = TypeVar("Result")
 Steps = Generator[Event, None, Result]
@@ -32,7 +37,7 @@ def retried(attempt: Callable[[], Steps[Result]], cancellation: Cancellation, *,
     """
     begun = time.monotonic()
     for tries in range(MORE_TRIES + 1):
-        speech = _Speech()
+        speech = Speech()
         try:
             return (yield from speech.of(attempt()))
         except AssistantError as error:
@@ -44,19 +49,41 @@ def retried(attempt: Callable[[], Steps[Result]], cancellation: Cancellation, *,
     raise AssertionError("the last try returns or raises")
 
 
-def shortened(attempt: Callable[[Sequence[Exchange]], Steps[Result]], history: Sequence[Exchange]) -> Steps[Result]:
-    """`attempt` with the history; with half of it, once, if that was too long."""
-    speech = _Speech()
-    try:
-        return (yield from speech.of(attempt(history)))
-    except AssistantError as error:
-        if error.code != Code.CONTEXT_TOO_LONG or not history or speech.begun:
-            raise
-    return (yield from attempt(newest_half(history)))
+def shortened(
+    attempt: Callable[[Sequence[Exchange]], Steps[None]], question: Question, learned: Learned
+) -> Steps[None]:
+    """`attempt` with as much of the history as fits: with half of it whenever that was too long, down to none."""
+    history = fitting(question, learned.window)
+    too_long: int | None = None
+    while True:
+        speech = Speech()
+        try:
+            with closing(speech.of(attempt(history))) as events:
+                for event in events:
+                    if history and not speech.begun and _is_full(event):
+                        raise FULL
+                    yield event
+        except AssistantError as error:
+            if error.code != Code.CONTEXT_TOO_LONG or not history or speech.begun:
+                raise
+            too_long, history = size_of(question, history), newest_half(history)
+            yield Status("thinking")
+        else:
+            size = size_of(question, history)
+            if too_long is None:
+                learned.learn_fit(size)
+            elif speech.begun:
+                learned.learn_overflow(too_long, size)
+            return
 
 
-class _Speech:
-    """Notices whether text was given."""
+def _is_full(event: Event) -> bool:
+    """The model's window was full before its first word: some servers call that a limit, not an error."""
+    return isinstance(event, Finished) and event.state == "truncated" and not (event.text or "").strip()
+
+
+class Speech:
+    """Notices whether text was given. Thoughts are none: they are told anew after `thinking`."""
 
     begun = False
 

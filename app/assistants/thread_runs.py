@@ -12,12 +12,14 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import Any, Literal
+from typing import Any
 
 import openai
 
-from app.assistants.fields import USAGE, mapping, sequence, text_of
-from app.assistants.openai_client import REFUSED, SENTENCES, UNAVAILABLE, cut, stream_events, translated, upstream_error
+from app.assistants.endings import Ending, ending_of
+from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of
+from app.assistants.openai_client import cut, stream_events, translated
+from app.assistants.refusals import REFUSED, UNAVAILABLE, upstream_error
 from app.assistants.retrying import Steps, retried
 from app.assistants.tools import NO_SUCH_FUNCTION
 from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Trace
@@ -59,8 +61,7 @@ class RunReading:
         elif name in ("thread.message.completed", "thread.message.incomplete"):
             yield from self._message(fields)
         elif name == "error":
-            nested = mapping(fields.get("error")) or fields
-            raise upstream_error(nested.get("code") or nested.get("type"))
+            raise upstream_error(fields)
         elif name.startswith("thread.run."):
             yield from self._state(name.removeprefix("thread.run."), fields)
 
@@ -114,14 +115,13 @@ class RunReading:
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail="the run expired")
         if state == "cancelled":
             raise AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="the run was cancelled by somebody else")
-        if reason == "content_filter":
-            raise AssistantError(Code.CONTENT_FILTERED, SENTENCES[Code.CONTENT_FILTERED], detail="incomplete")
-        outcome: Literal["complete", "truncated"] = "complete" if state == "completed" else "truncated"
+        # Raises where the reason is a filter.
+        ending_of(reason)
+        outcome: Ending = "complete" if state == "completed" else "truncated"
         text = "".join(part for parts in self._texts.values() for part in parts)
         # The tokens of the whole run, its rounds of function calls included.
-        tokens = mapping(run.get("usage"))
-        usage = {ours: tokens[name] for name, ours in USAGE.items() if isinstance(tokens.get(name), int)}
-        self.finished = Finished(outcome, text, usage or None, text_of(run.get("model")) or None, self.id)
+        usage = tokens_of(run.get("usage"), USAGE)
+        self.finished = Finished(outcome, text, usage, text_of(run.get("model")) or None, self.id)
 
 
 class Calls:
@@ -233,4 +233,4 @@ def _failure(error: dict[str, Any]) -> AssistantError:
         return AssistantError(Code.ASSISTANT_REFUSED, REFUSED, detail="the run failed: invalid_prompt")
     # A used-up allowance has no code of its own here.
     used_up = code == "rate_limit_exceeded" and "quota" in text_of(error.get("message"))
-    return upstream_error("insufficient_quota" if used_up else code)
+    return upstream_error({"code": "insufficient_quota"} if used_up else error)

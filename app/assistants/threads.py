@@ -11,18 +11,20 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import openai
 
-from app.assistants.history import lacking
+from app.assistants.history import lacking, newest_half
+from app.assistants.learned import Learned
 from app.assistants.openai_client import FORGET_WITHIN, gone_is_well
 from app.assistants.remote_thread import NEWEST, RemoteThread
-from app.assistants.retrying import Steps, retried
+from app.assistants.retrying import Steps, retried, shortened
 from app.assistants.thread_runs import RunReading, Stopped, called, opened, read_stream, status_of
 from app.assistants.tools import MOST_ROUNDS, too_many_rounds
-from app.chat.interfaces import Question, Status, Trace
-from app.errors import AssistantError
+from app.chat.interfaces import Question, Remote, Status, Trace
+from app.errors import AssistantError, Code
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,9 @@ class ThreadsAssistant:
 
     def __init__(
         self, client: openai.OpenAI, assistant_id: str, *,
-        instructions: str | None = None, max_output_tokens: int | None = None,
+        instructions: str | None = None, max_output_tokens: int | None = None, learned: Learned | None = None,
     ) -> None:  # fmt: skip
+        self._learned = learned or Learned()
         # OpenAI says so at every call, and means its own servers.
         warnings.filterwarnings("ignore", message="The Assistants API is deprecated", category=DeprecationWarning)
         self._client = client
@@ -51,13 +54,27 @@ class ThreadsAssistant:
     def stream(self, question: Question) -> Steps[None]:
         """The answer's events. Raises `AssistantError`."""
         try:
-            thread = yield from self._prepared(question)
-            yield from retried(lambda: self._answer(question, thread), question.cancellation, repeatable=False)
+            yield from self._in_a_thread(question)
         except Stopped:
             return
         except AssistantError:
             if not question.cancellation.cancelled:
                 raise
+
+    def _in_a_thread(self, question: Question) -> Steps[None]:
+        try:
+            yield from self._answered(question)
+            return
+        except AssistantError as error:
+            if error.code != Code.CONTEXT_TOO_LONG or not question.history:
+                raise
+        # A new thread gets what fits of the history.
+        anew = replace(question, history=newest_half(question.history), remote=Remote())
+        yield from shortened(lambda history: self._answered(replace(anew, history=history)), anew, self._learned)
+
+    def _answered(self, question: Question) -> Steps[None]:
+        thread = yield from self._prepared(question)
+        yield from retried(lambda: self._answer(question, thread), question.cancellation, repeatable=False)
 
     def forget(self, thread_id: str, responses: Sequence[str]) -> None:  # noqa: ARG002  its runs go with it
         """Delete a thread with everything in it."""

@@ -13,7 +13,20 @@ from dataclasses import replace
 
 from app.chat.citations import Sources
 from app.chat.coalescer import Coalescer
-from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Listener, Status, Trace
+from app.chat.interfaces import (
+    Cancellation,
+    Citation,
+    Delta,
+    Event,
+    Finished,
+    Listener,
+    Reasoning,
+    Status,
+    TakenBack,
+    Trace,
+)
+from app.chat.text import has_text, sendable
+from app.chat.thoughts import Thoughts
 from app.chat.turns import Turn, TurnError, TurnState
 
 STALLED_AFTER = 10.0
@@ -23,10 +36,13 @@ STALLED_AFTER = 10.0
 class Answer:
     """An answer on its way. `started` and `now` are seconds of one monotonic clock, `*_at` milliseconds of UTC.
 
-    `most`: characters that it may have; what comes after them is cut off, and it is `full`.
+    `most`: characters that it may have; what comes after them is cut off, and it is `full`. `show_reasoning`: what
+    the model thinks before it answers is told and kept.
     """
 
-    def __init__(self, turn: Turn, listener: Listener, started: float, most: int = 200_000) -> None:
+    def __init__(
+        self, turn: Turn, listener: Listener, started: float, most: int = 200_000, *, show_reasoning: bool = False
+    ) -> None:
         self.turn = turn
         self.started = started
         self.cancellation = Cancellation()
@@ -34,7 +50,9 @@ class Answer:
         self._coalescer = Coalescer()
         self._lock = threading.Lock()
         self._pieces: list[str] = []
+        self._begins_at = 0
         self._sources = Sources()
+        self._thoughts = Thoughts(show_reasoning)
         self._request_ids: list[str] = []
         self._finished: Finished | None = None
         self._first_piece_at: int | None = None
@@ -54,10 +72,19 @@ class Answer:
                 return False
             self._heard(now)
             if isinstance(event, Delta):
+                self._tell_thoughts(now)
                 self._send(self._coalescer.add(self._sources.pass_on(self._fitting(event.text)), now), utc)
+            elif isinstance(event, TakenBack):
+                self._coalescer.hold(self._sources.rest())
+                self._send(self._coalescer.rest(), utc)
+                self._begins_at = len(self._pieces)
+            elif isinstance(event, Reasoning):
+                self._thoughts.add(event.text, now)
             elif isinstance(event, Citation):
                 self._sources.add(event)
             elif isinstance(event, Status):
+                if event.state == "thinking":
+                    self._thoughts.begin_again()
                 self._listener.status(self.turn, event.state, event.detail)
             elif isinstance(event, Trace):
                 self._request_ids += [event.request_id] if event.request_id else []
@@ -87,6 +114,19 @@ class Answer:
             return self.turn.id, "".join(self._pieces), seq
 
     @property
+    def empty(self) -> bool:
+        """It has no text, neither streamed nor completed."""
+        completed = (self._finished and self._finished.text) or ""
+        with self._lock:
+            held = self._coalescer.holds or self._sources.holds
+        return not (held or has_text(completed) or any(map(has_text, self._pieces[self._begins_at :])))
+
+    @property
+    def thought(self) -> bool:
+        """The model has thought, whether that is shown or not."""
+        return self._thoughts.seconds is not None
+
+    @property
     def outcome(self) -> TurnState | None:
         """How the assistant said that it ended; None while it has not: a stream that stops there was cut."""
         return TurnState(self._finished.state) if self._finished else None
@@ -109,17 +149,23 @@ class Answer:
             self.turn, state=state, answer=text, seq=len(self._pieces) - 1, corrected=corrected, error=error,
             first_piece_at=self._first_piece_at, finished_at=utc, citations=self._sources.all(),
             usage=done.usage, assistant=assistant, model=done.model, response_id=done.response_id,
-            request_ids=tuple(self._request_ids),
+            request_ids=tuple(self._request_ids), reasoning=self._thoughts.shown(),
         )  # fmt: skip
 
+    def _tell_thoughts(self, now: float) -> None:
+        self._thoughts.pause(now)
+        if self._thoughts.untold and (reasoning := self._thoughts.shown()):
+            self._thoughts.untold = False
+            self._listener.reasoning(self.turn, reasoning)
+
     def _final_text(self, state: TurnState) -> tuple[str, bool]:
-        streamed = "".join(self._pieces)
+        streamed = "".join(self._pieces[self._begins_at :])
         completed = self._finished.text if self._finished else None
         # A completed text that is empty says nothing about what was streamed.
         if not completed or state not in (TurnState.COMPLETE, TurnState.TRUNCATED):
-            return streamed, False
+            return streamed, self._begins_at > 0
         completed = self._sources.numbered(sendable(completed))
-        return completed, completed != streamed
+        return completed, completed != streamed or self._begins_at > 0
 
     def _fitting(self, text: str) -> str:
         text = sendable(text)
@@ -142,14 +188,3 @@ class Answer:
             self._listener.status(self.turn, "answering")
         self._pieces.append(piece)
         self._listener.piece(self.turn, len(self._pieces) - 1, piece)
-
-
-def sendable(text: str) -> str:
-    """`text` as every browser and database can take it: no null character, no half of a surrogate pair."""
-    if "\0" in text:
-        text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -23,6 +23,18 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A part of what the model thinks before it answers, in order. It is no part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """All text so far was no answer: the model was thinking, and nothing had said so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A source of the answer. `marker`: how it stands in the deltas, such as `【4:0†policy.pdf】`.
 
@@ -38,7 +50,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The assistant is at work on something else than text. `state` is a word of the protocol's `turn_status`."""
+    """The assistant is at work on something else than text. `state` is a word of the protocol's `turn_status`.
+
+    `thinking`: it begins from the start, and what it has thought so far is void.
+    """
 
     state: Literal["thinking", "tool"]
     detail: str | None = None
@@ -72,7 +87,7 @@ class Finished:
     response_id: str | None = None
 
 
-Event = Delta | Citation | Status | Trace | Finished
+Event = Delta | Reasoning | TakenBack | Citation | Status | Trace | Finished
 
 
 class Cancellation:
@@ -213,6 +228,8 @@ class Listener(Protocol):
     def started(self, turn: Turn) -> None: ...
 
     def status(self, turn: Turn, state: str, detail: str | None = None) -> None: ...
+
+    def reasoning(self, turn: Turn, reasoning: dict[str, Any]) -> None: ...
 
     def piece(self, turn: Turn, seq: int, text: str) -> None: ...
 

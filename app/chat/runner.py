@@ -34,6 +34,7 @@ while the journal is in trouble."""
 
 CUT = AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer broke off. Please ask again.", detail="no end of stream")
 TOO_SLOW = ChatError(Code.DEADLINE_EXCEEDED, "The answer took too long and was ended.")
+EMPTY = "The assistant gave no answer. Please ask again."
 FAULT = ChatError(Code.INTERNAL, "Something went wrong on our side. Please try again.")
 
 Spawn = Callable[[Callable[[], object]], Callable[[], None]]
@@ -43,11 +44,12 @@ Spawn = Callable[[Callable[[], object]], Callable[[], None]]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`deadline`: seconds a turn may take; `history_chars`: how much of the conversation an assistant is given;
-    `answer_chars`: how long an answer may become."""
+    `answer_chars`: how long an answer may become; `show_reasoning`: what the model thinks is told and kept."""
 
     deadline: float = 300
     history_chars: int = 48_000
     answer_chars: int = 200_000
+    show_reasoning: bool = False
 
 
 class Runner:
@@ -74,7 +76,10 @@ class Runner:
     def start_waiting(self) -> None:
         """Start every turn that may run now."""
         while (turn := self._queue.next()) is not None:
-            answer = Answer(turn, self._listener, self._clock.seconds(), self._limits.answer_chars)
+            limits = self._limits
+            answer = Answer(
+                turn, self._listener, self._clock.seconds(), limits.answer_chars, show_reasoning=limits.show_reasoning
+            )
             self._answers[turn.id] = answer
             answer.abandon = self._spawn(partial(self._run, answer))
             self._keep_ticking()
@@ -165,6 +170,8 @@ class Runner:
             return
         if answer.outcome is None:
             raise CUT
+        if answer.empty:
+            raise _empty(answer)
         self._finish(answer, answer.outcome)
 
     def _end_early(self, answer: Answer, state: TurnState, error: TurnError | None = None) -> bool:
@@ -246,3 +253,12 @@ class Runner:
             if now - answer.started > self._limits.deadline:
                 late = TurnError(TOO_SLOW.code, TOO_SLOW.message)
                 self._spawn(partial(self._end_early, answer, TurnState.FAILED, late))
+
+
+def _empty(answer: Answer) -> AssistantError:
+    """An answer without any text is none, however the assistant says that it ended."""
+    thought = "it only thought" if answer.thought else "not even thoughts came"
+    detail = f"an answer that ended as {answer.outcome} had no text; {thought}"
+    if answer.outcome is TurnState.TRUNCATED:
+        detail += "; see CHAT_MAX_OUTPUT_TOKENS"
+    return AssistantError(Code.ASSISTANT_EMPTY, EMPTY, detail=detail)

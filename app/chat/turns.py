@@ -71,7 +71,8 @@ class Turn:
 
     `index` counts the conversation's turns from 0. Times are milliseconds since 1970 (UTC). `seq` is the
     last piece that `answer` covers, -1 for none. `corrected`: the assistant's completed text differs from
-    what it streamed, and `answer` is the completed one. `signed_in`: as in `Identity`.
+    what it streamed, and `answer` is the completed one. `reasoning`: what the model thought before it answered, as
+    `{"text", "seconds"}`, only where it is shown. `signed_in`: as in `Identity`.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Turn:
     run_id: str | None = None
     request_ids: tuple[str, ...] = ()
     corrected: bool = False
+    reasoning: dict[str, Any] | None = None
     error: TurnError | None = None
     feedback: str | None = None
     page_url: str | None = None

@@ -1,7 +1,7 @@
 """`python -m app check`: looks at the settings and at everything that they name, and says what to do.
 
-Each line is one thing: `ok`, or `!!` with what is wrong and what to write instead. The assistant gets one
-real question of a few tokens. The exit code is 0 when the chat would work and its conversations be kept.
+Each line is one thing: `ok`, or `!!` with what is wrong and what to write instead. A model is asked what visitors ask
+(`check_model.py`). The exit code is 0 when the chat would work and its conversations be kept.
 """
 
 from __future__ import annotations
@@ -10,23 +10,32 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.assistants.choose import assistant_for
-from app.chat.interfaces import Assistant, Delta, Finished, Question
+from app.assistants.choose import assistant_for, models_at
+from app.assistants.learned import Learned
+from app.chat.interfaces import Delta, Question
 from app.commands import Commands
+from app.commands.check_model import ModelCheck
 from app.data_dir import DataDir
 from app.errors import AssistantError, ChatServerError, Code, JournalError
 from app.settings import Settings, load, misspelt
 from app.transcripts.database import Database
 from app.transcripts.elastic import Elastic
 from app.transcripts.journal import SqlJournal
+from app.transcripts.model_facts import ModelFacts
 
 WHAT_TO_DO = {
     Code.ASSISTANT_UNAVAILABLE: "see that OPENAI_BASE_URL is right (it usually ends in /v1) and that the server runs",
     Code.ASSISTANT_BUSY: "the service is busy or your rate limit is reached; try again in a moment",
     Code.ASSISTANT_QUOTA: "the account has no quota left; add some at the provider",
     Code.ASSISTANT_MISCONFIGURED: "see that OPENAI_API_KEY is valid and that CHAT_MODEL (or ASSISTANT_ID) exists there",
+    Code.ASSISTANT_EMPTY: "the model answers without text; one that thinks needs a larger CHAT_MAX_OUTPUT_TOKENS",
     Code.ASSISTANT_REFUSED: "the service does not take this request; see that the model can chat; try ASSISTANT=chat",
 }
+
+NO_ROUTE = (
+    "see that OPENAI_BASE_URL is right (it usually ends in /v1), that the server runs, and that it has the model that "
+    "CHAT_MODEL names"
+)
 
 Result = TypeVar("Result")
 
@@ -40,7 +49,7 @@ def check() -> bool:
         return False
     results = [
         _report("data folder and journal", lambda: _check_journal(settings), str),
-        _report("assistant", lambda: _ask(assistant_for(settings)), str),
+        *(_check_demo(settings) if settings.who_answers == "demo" else _check_model(settings)),
     ]
     if settings.elasticsearch_on:
         results.append(_report("Elasticsearch", lambda: _check_elasticsearch(settings), str))
@@ -60,21 +69,52 @@ def _check_journal(settings: Settings) -> str:
     return f"{os.path.abspath(data_dir.path)} can be written to"
 
 
+def _check_demo(settings: Settings) -> list[str | None]:
+    demo = assistant_for(settings)
+    text = "".join(event.text for event in demo.stream(Question("check", "check", "Hello")) if isinstance(event, Delta))
+    return [_report("assistant", lambda: f"the demo answered with {len(text)} characters", str)]
+
+
+def _check_model(settings: Settings) -> list[str | None]:
+    model = ModelCheck(settings)
+    results = [_report("assistant", model.two_questions, str)]
+    if results == [None]:
+        _name_models(settings)
+        return results
+    if model.has_our_history and settings.chat_history_chars:
+        results.append(_report("a long conversation", model.long_conversation, str))
+    results.append(_report("a stop", model.stop, str))
+    for line in model.abilities():
+        print(f"--  {line}")
+    if settings.chat_model and None not in results:
+        _report("what was learned about the model", lambda: _keep(settings, model.learned), str)
+    return results
+
+
+def _keep(settings: Settings, learned: Learned) -> str:
+    """Keep what was found out, so that the server knows it after its next start."""
+    database = Database(DataDir(settings.data_dir).path / "journal.sqlite3")
+    facts = ModelFacts(database, settings.openai_base_url, settings.chat_model or "")
+    facts.read()
+    facts.write(learned.facts)
+    database.close()
+    return "kept for the next start" if learned.facts else "nothing; it takes what OpenAI takes"
+
+
+def _name_models(settings: Settings) -> None:
+    """A missing model is the commonest fault, and many servers do not tell it from a missing route."""
+    try:
+        names = models_at(settings)
+    except AssistantError:
+        return
+    if names and settings.chat_model and settings.chat_model not in names:
+        shown = ", ".join(ascii(name)[1:-1] for name in names[:10]) + (", …" if len(names) > 10 else "")
+        print(f"--  the server lists these models, and CHAT_MODEL is none of them: {shown}")
+
+
 def _check_elasticsearch(settings: Settings) -> str:
     Elastic(settings).check()
     return f"{settings.es_address} has, or will make, the index {settings.es_index}"
-
-
-def _ask(assistant: Assistant) -> str:
-    answer: list[str] = []
-    for event in assistant.stream(Question("check", "check", "Reply with the word OK.")):
-        if isinstance(event, Delta):
-            answer.append(event.text)
-        elif isinstance(event, Finished):
-            return (
-                f"{assistant.name} answered with {len(''.join(answer))} characters; model: {event.model or 'not said'}"
-            )
-    raise AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer has no end.")
 
 
 def _hints(settings: Settings) -> None:
@@ -104,8 +144,7 @@ def _report(name: str, work: Callable[[], Result], tell: Callable[[Result], str]
 
 def _fault(error: ChatServerError) -> str:
     if isinstance(error, AssistantError):
-        code = Code.ASSISTANT_UNAVAILABLE if error.no_such_route else error.code
-        advice = WHAT_TO_DO.get(code, "see docs/assistants.md")
+        advice = NO_ROUTE if error.no_such_route else WHAT_TO_DO.get(error.code, "see docs/assistants.md")
         return f"{error.code} ({error.detail or error.message}): {advice}"
     if isinstance(error, JournalError):
         return f"{error.__cause__ or error}; name a folder in DATA_DIR that the server may write to"

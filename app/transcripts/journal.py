@@ -114,7 +114,8 @@ class SqlJournal:
         size = 0
         with self._database.reading() as connection:
             for row in connection.execute(query.order_by(turns.c.turn_index.desc()).limit(limit + 1)):
-                size += len(row.text.encode()) + len(row.answer.encode())
+                thoughts = (row.reasoning or {}).get("text", "")
+                size += sum(len(text.encode()) for text in (row.text, row.answer, thoughts))
                 if len(found) == limit or (found and size > max_bytes):
                     return found[::-1], True
                 found.append(turn_of(row))

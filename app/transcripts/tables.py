@@ -80,6 +80,8 @@ turns = Table(
     Column("run_id", Text),
     Column("request_ids", JSON),
     Column("corrected", Boolean, nullable=False),
+    # What the model thought before it answered, and for how long; kept where it is shown.
+    Column("reasoning", JSON(none_as_null=True)),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("page_url", Text),
@@ -157,6 +159,14 @@ tombstones = Table(
     Column("step", Text, nullable=False),
     Column("done_at", BigInteger),
     Index("tombstones_of_subject", "kind", "subject"),
+)
+
+# What was found out about the model that answers: one row, of the server's address and the model's name.
+model_facts = Table(
+    "model_facts",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("facts", JSON, nullable=False),
 )
 
 # One row that is written to find out whether the journal can be written to.

@@ -27,7 +27,7 @@ def turn_of(row: Row[Any]) -> Turn:
         state=TurnState(row.state), answer=row.answer, seq=row.seq, started_at=row.started_at,
         first_piece_at=row.first_piece_at, finished_at=row.finished_at, citations=tuple(row.citations or ()),
         usage=row.usage, model=row.model, response_id=row.response_id, corrected=row.corrected, error=error,
-        assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
+        reasoning=row.reasoning, assistant=row.assistant, thread_id=row.thread_id, run_id=row.run_id,
         request_ids=tuple(row.request_ids or ()), feedback=row.rating, page_url=row.page_url, page_title=row.page_title,
         client_ip=row.client_ip, user_agent=row.user_agent, signed_in=row.by_user_token,
     )  # fmt: skip
@@ -50,6 +50,7 @@ def final_values(turn: Turn) -> dict[str, Any]:
         "state": turn.state, "answer": turn.answer, "seq": turn.seq, "first_piece_at": turn.first_piece_at,
         "finished_at": turn.finished_at, "citations": list(turn.citations), "usage": turn.usage, "model": turn.model,
         "response_id": turn.response_id, "corrected": turn.corrected, "assistant": turn.assistant,
+        "reasoning": turn.reasoning,
         "request_ids": list(turn.request_ids),
         "error_code": turn.error.code if turn.error else None,
         "error_message": turn.error.message if turn.error else None,

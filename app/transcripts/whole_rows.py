@@ -91,7 +91,7 @@ def _row(turn: Turn, owner: str) -> dict[str, Any]:
         "finished_at": turn.finished_at, "citations": list(turn.citations), "usage": turn.usage,
         "assistant": turn.assistant, "model": turn.model, "response_id": turn.response_id,
         "thread_id": turn.thread_id, "run_id": turn.run_id, "request_ids": list(turn.request_ids),
-        "corrected": turn.corrected, "error_code": turn.error.code if turn.error else None,
+        "corrected": turn.corrected, "reasoning": turn.reasoning, "error_code": turn.error.code if turn.error else None,
         "error_message": turn.error.message if turn.error else None, "page_url": turn.page_url,
         "page_title": turn.page_title, "client_ip": turn.client_ip, "user_agent": turn.user_agent,
     }  # fmt: skip

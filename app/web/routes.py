@@ -1,4 +1,4 @@
-"""The HTTP routes: the pages, `/healthz`, `/readyz`, `/metrics`, and what a widget on another site loads."""
+"""The HTTP routes: the pages, `/healthz`, `/readyz`, `/metrics`, `/api/model`, and what a widget elsewhere loads."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ Detail = Callable[[], dict[str, object]]
 
 def add_routes(
     flask: Flask, *, metrics: Metrics, admin_token: SecretStr | None, checks: dict[str, Check],
-    details: dict[str, Detail] | None = None, demo: bool = False,
+    details: dict[str, Detail] | None = None, model: Detail = dict, demo: bool = False,
 ) -> None:  # fmt: skip
     """Add all routes.
 
     `checks`: what must work before messages can be taken; each raises if it does not. `details`: what `/readyz` shows
     besides, which changes nothing about being ready. `demo`: the demo answers, so the chat's page offers questions
-    that it knows, and there is somebody who counts for `/try/resume`.
+    that it knows, and there is somebody who counts for `/try/resume`. `model`: what operators are told about the
+    model that answers.
     """
     routes = Blueprint("chat", __name__)
 
@@ -72,6 +73,11 @@ def add_routes(
     def metrics_text() -> Response:
         text, content_type = metrics.text()
         return Response(text, content_type=content_type)
+
+    @routes.get("/api/model")
+    @operators_only(admin_token)
+    def about_model() -> Response:
+        return jsonify(model())
 
     flask.register_blueprint(routes)
     add_widget(flask, read_widget())

@@ -62,6 +62,20 @@ def test_after_a_turn_that_did_not_end_by_itself_a_new_one_is_given_all_of_the_h
     assert len(upstream.asked("/conversations", method="POST")) == 2
 
 
+def test_a_conversation_that_is_too_long_over_there_goes_on_in_a_new_one_with_what_fits(
+    upstream: OpenAIServer, theirs: ConversationAssistant
+) -> None:
+    first = list(theirs.stream(Question("t1", "c", "alpha")))
+    there = thread_of(first)
+    known = [Exchange("x" * 400, "y" * 400, there), Exchange("alpha", text_of(first), there)]
+    upstream.scenario = Scenario(context_limit=300)
+    upstream.next(Scenario(status=400, code="context_length_exceeded"))
+    events = list(theirs.stream(Question("t3", "c", "gamma", known, Remote(there))))
+    assert isinstance(events[-1], Finished)
+    assert "alpha" in text_of(events)
+    assert len(upstream.asked("/conversations", method="POST")) == 2
+
+
 @pytest.mark.parametrize("body", ["html", "json"])
 def test_an_answer_that_is_no_conversation_is_a_fault_of_the_other_side(
     upstream: OpenAIServer, theirs: ConversationAssistant, body: Any

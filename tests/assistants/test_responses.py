@@ -1,7 +1,8 @@
-"""The Responses assistant over real HTTP and SSE, against `tests/wire/openai_server.py`."""
+"""The Responses assistant over real HTTP and SSE, at every make of server that has this API."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from app.assistants.responses import ResponsesAssistant
 from app.chat.interfaces import Citation, Exchange, Finished, Question, Status, Trace
 from app.errors import AssistantError
 from tests.assistants.contract import WireContract, ask, text_of
-from tests.wire.openai_server import OpenAIServer, Scenario
+from tests.wire.openai_server import OpenAIServer, Scenario, families
+
+
+@pytest.fixture(params=families("/responses"))
+def upstream(request: pytest.FixtureRequest) -> Iterator[OpenAIServer]:
+    """A server that takes no other requests than this make of it takes."""
+    with OpenAIServer(family=request.param) as server:
+        yield server
 
 
 @pytest.fixture
@@ -234,7 +242,7 @@ def test_how_long_to_wait_is_handed_on(upstream: OpenAIServer, responses: Respon
     assert failure.value.retry_after == 60
 
 
-def test_a_conversation_that_is_too_long_is_sent_with_half_of_its_history_once(
+def test_a_conversation_that_is_too_long_is_sent_with_half_of_its_history(
     upstream: OpenAIServer, responses: ResponsesAssistant
 ) -> None:
     history = [Exchange(f"question {n}", "x" * 100) for n in range(10)]
@@ -242,11 +250,17 @@ def test_a_conversation_that_is_too_long_is_sent_with_half_of_its_history_once(
     assert isinstance(ask(responses, "and now?", history)[-1], Finished)
     lengths = [len(request.body["input"]) for request in upstream.requests]
     assert lengths == [21, 11]
+
+
+def test_what_is_always_too_long_is_asked_less_and_less_down_to_the_question_alone(
+    upstream: OpenAIServer, responses: ResponsesAssistant
+) -> None:
+    history = [Exchange(f"question {n}", "x" * 100) for n in range(10)]
     upstream.scenario = Scenario(status=400, code="context_length_exceeded")
     with pytest.raises(AssistantError) as failure:
         ask(responses, "and now?", history)
     assert failure.value.code == "context_too_long"
-    assert len(upstream.requests) == 4
+    assert [len(request.body["input"]) for request in upstream.requests] == [21, 11, 5, 3, 1]
 
 
 def test_a_function_that_nobody_offered_is_answered_with_an_error_and_the_answer_follows(

@@ -59,3 +59,78 @@ def test_an_event_that_is_not_finished_is_not_given() -> None:
 def test_an_event_that_never_ends_is_refused() -> None:
     with pytest.raises(ValueError, match="too large"):
         decoded(*[b"x" * 65536] * (MAX_BUFFER // 65536 + 2))
+
+
+def naive(stream: bytes) -> list[tuple[str, bytes]]:
+    """The standard's rules, one after the other, on a stream that is there as a whole."""
+    text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    events: list[tuple[str, bytes]] = []
+    name, data = b"", b""
+    # What follows the last line end is no line.
+    for line in text.split(b"\n")[:-1]:
+        if not line:
+            if data:
+                events.append((name.decode("utf-8", "replace"), data[:-1]))
+            name, data = b"", b""
+            continue
+        field, colon, value = line.partition(b":")
+        if colon and value[:1] == b" ":
+            value = value[1:]
+        if field == b"data":
+            data += value + b"\n"
+        elif field == b"event":
+            name = value
+    return events
+
+
+BITS = st.sampled_from(
+    [b"data", b"event", b"id", b":", b": ", b" ", b"\n", b"\r", b"\r\n", b"\n\n", b"{", b"x", "é🙂".encode(),
+     b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\0", b"data: a\n\n", b"event: e\r\ndata\r\r", b"\xff"]
+)  # fmt: skip
+
+
+@given(st.lists(BITS, max_size=40), st.data())
+def test_it_decodes_as_the_standard_says_wherever_the_stream_is_cut(bits: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(bits)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    assert decoded(*(stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)]))) == naive(stream)
+
+
+@given(st.lists(BITS, max_size=40))
+def test_it_decodes_as_the_standard_says_byte_by_byte(bits: list[bytes]) -> None:
+    stream = b"".join(bits)
+    assert decoded(*(stream[n : n + 1] for n in range(len(stream)))) == naive(stream)
+
+
+def test_a_line_end_in_two_halves_does_not_swallow_the_empty_line_after_it() -> None:
+    assert decoded(b"data: a\r", b"\n", b"\n", b"data: b\n\n") == [("", b"a"), ("", b"b")]
+    assert decoded(b"data: a\r", b"\n", b"\r", b"\n", b"data: b\r\n\r\n") == [("", b"a"), ("", b"b")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_first_and_the_last_event_are_given_with_every_line_end(mark: bytes, end: bytes) -> None:
+    stream = mark + b"data: first" + 2 * end + b"data: last" + 2 * end
+    assert decoded(stream) == [("", b"first"), ("", b"last")]
+    assert decoded(*(stream[n : n + 1] for n in range(len(stream)))) == [("", b"first"), ("", b"last")]
+
+
+def test_only_one_byte_order_mark_is_taken_away() -> None:
+    assert decoded(b"\xef\xbb\xbf\xef\xbb\xbfdata: no field of that name\n\ndata: a\n\n") == [("", b"a")]
+
+
+@pytest.mark.parametrize("rest", [b"data: [DONE]", b"data: [DONE]\n", b"data: [DONE]\r\n"])
+def test_at_the_end_of_a_body_in_good_order_its_last_event_counts(rest: bytes) -> None:
+    decoder = Decoder()
+    assert decoder.feed(b"data: a\n\n" + rest) == [("", b"a")]
+    assert decoder.close() == [("", b"[DONE]")]
+    assert decoder.close() == []
+
+
+def test_an_unfinished_line_in_many_pieces_takes_time_in_proportion() -> None:
+    decoder = Decoder()
+    decoder.feed(b"data: " + b"x" * 4_000_000)
+    for _ in range(100_000):
+        decoder.feed(b"y")
+    ((_, data),) = decoder.feed(b"\n\n")
+    assert len(data) == 4_100_000

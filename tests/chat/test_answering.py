@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.chat.answering import STALLED_AFTER, Answer, sendable
-from app.chat.interfaces import Citation, Delta, Finished
+from app.chat.answering import STALLED_AFTER, Answer
+from app.chat.interfaces import Citation, Delta, Finished, Reasoning, TakenBack
+from app.chat.text import sendable
+from app.chat.thoughts import MOST
 from app.chat.turns import Turn, TurnError, TurnState
 from tests.fakes import Heard
 
@@ -130,3 +132,77 @@ def test_a_long_silence_is_told_once_and_its_end_too() -> None:
 )
 def test_text_is_made_fit_for_every_browser_and_database(text: str, expected: str) -> None:
     assert sendable(text) == expected
+
+
+def thinking(heard: Heard, *, show: bool) -> Answer:
+    answer = Answer(TURN, heard, started=0, show_reasoning=show)
+    answer.take(Reasoning("Let me "), now=1, utc=0)
+    answer.take(Reasoning("see."), now=4, utc=0)
+    return answer
+
+
+def test_what_the_model_thought_is_told_before_the_first_piece_and_kept() -> None:
+    heard = Heard()
+    answer = thinking(heard, show=True)
+    answer.take(Delta("Hello"), now=6, utc=0)
+    answer.take(Delta(" you"), now=7, utc=0)
+    told = {"text": "Let me see.", "seconds": 5.0}
+    names = [(name, what) for name, _, what in heard.events if name != "status"]
+    assert names == [("reasoning", told), ("piece", (0, "Hello")), ("piece", (1, " you"))]
+    ended = answer.end(TurnState.COMPLETE, utc=9)
+    assert ended is not None
+    assert (ended.answer, ended.reasoning) == ("Hello you", told)
+
+
+def test_where_it_is_not_shown_nothing_of_it_is_told_or_kept() -> None:
+    heard = Heard()
+    answer = thinking(heard, show=False)
+    answer.take(Delta("Hello"), now=6, utc=0)
+    ended = answer.end(TurnState.COMPLETE, utc=9)
+    assert ended is not None
+    assert ended.reasoning is None
+    assert not [name for name, *_ in heard.events if name == "reasoning"]
+
+
+def test_thoughts_between_two_parts_of_an_answer_are_told_again_as_a_whole() -> None:
+    heard = Heard()
+    answer = thinking(heard, show=True)
+    answer.take(Delta("Hello"), now=6, utc=0)
+    answer.take(Reasoning(" And so?"), now=10, utc=0)
+    answer.take(Delta(" you"), now=12, utc=0)
+    told = [what for name, _, what in heard.events if name == "reasoning"]
+    assert told[-1] == {"text": "Let me see. And so?", "seconds": 7.0}
+
+
+def test_thoughts_are_bounded() -> None:
+    answer = Answer(TURN, Heard(), started=0, show_reasoning=True)
+    for _ in range(3):
+        answer.take(Reasoning("x" * MOST), now=1, utc=0)
+    ended = answer.end(TurnState.STOPPED, utc=9)
+    assert ended is not None
+    assert ended.reasoning is not None
+    assert len(ended.reasoning["text"]) == MOST
+
+
+@pytest.mark.parametrize(
+    ("texts", "completed", "empty"),
+    [([], None, True), ([" ", "\n"], None, True), ([" ", "a"], None, False), ([], "a", False), ([], " ", True),
+     (["\n", "【4:"], None, False)],
+)  # fmt: skip
+def test_an_answer_is_empty_without_any_text(texts: list[str], completed: str | None, empty: bool) -> None:
+    answer = answer_to(Heard(), *texts)
+    answer.take(Finished(text=completed), now=99, utc=99)
+    assert answer.empty is empty
+
+
+@pytest.mark.parametrize("state", [TurnState.COMPLETE, TurnState.STOPPED, TurnState.FAILED])
+def test_what_was_taken_back_is_in_no_answer_however_it_ends(state: TurnState) -> None:
+    heard = Heard()
+    answer = answer_to(heard, "I wonder.")
+    answer.take(TakenBack(), now=5, utc=0)
+    assert answer.empty
+    answer.take(Delta("Hello"), now=6, utc=0)
+    assert not answer.empty
+    ended = answer.end(state, utc=9)
+    assert ended is not None
+    assert (ended.answer, ended.seq, ended.corrected) == ("Hello", 1, True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from app.chat.clock import Clock
 from app.chat.conversations import Conversations
 from app.chat.identity import Identity, new_identity
-from app.chat.interfaces import Delta, Finished
+from app.chat.interfaces import Delta, Event, Finished, Reasoning
 from app.chat.queue import TurnQueue
 from app.chat.runner import Limits, Runner
 from app.chat.turns import Turn, TurnState, UserMessage
@@ -52,6 +53,16 @@ def test_a_message_is_answered_and_its_end_is_in_the_journal_before_it_is_told()
     assert (ended.state, ended.answer) == (TurnState.COMPLETE, "Hello you")
     assert chat.journal.kept[turn.id] == ended
     assert chat.heard.events[0] == ("started", turn.id, "hi")
+
+
+@pytest.mark.parametrize("state", ["complete", "truncated"])
+@pytest.mark.parametrize("events", [[], [Delta(" ")], [Reasoning("Only thoughts.")]])
+def test_an_answer_without_text_is_never_complete_and_says_why(state: Any, events: list[Event]) -> None:
+    chat = house(ScriptedAssistant(*events, Finished(state)))
+    ended = chat.ended(chat.say("hi"))
+    assert ended.state is TurnState.FAILED
+    assert ended.error is not None
+    assert ended.error.code == "assistant_empty"
 
 
 def test_the_same_message_again_is_the_same_turn() -> None:

@@ -26,7 +26,7 @@ FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.M | re.S)
 
 TURN = Turn(
     "turn", "conversation", "user", 0, "client", "text", 0, state=TurnState.FAILED, corrected=True,
-    error=TurnError("internal", "A sentence."),
+    reasoning={"text": "A thought.", "seconds": 1.5}, error=TurnError("internal", "A sentence."),
 )  # fmt: skip
 """A turn of which every payload has every field."""
 
@@ -176,6 +176,7 @@ def test_every_word_of_turn_status_is_explained_in_the_protocol() -> None:
         ("conversations", fields_in("ws/emitter.py", "past_payload")),
         ("turn_started", fields_in("ws/emitter.py", "started")),
         ("turn_status", fields_in("ws/emitter.py", "status")),
+        ("turn_reasoning", fields_in("ws/emitter.py", "reasoning")),
         ("assistant_message", fields_in("ws/emitter.py", "piece")),
         ("turn_rated", fields_in("ws/namespace.py", "_feedback") - {"ok"}),
         ("an error", fields_in("ws/emitter.py", "error_payload")),

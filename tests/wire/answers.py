@@ -14,6 +14,7 @@ MARKER = re.compile(r"【\d+:\d+†([^】]*)】")
 LINK = re.compile(r"\(\[([^\]]*)\]\((https?://[^)\s]*)\)\)")
 LONGEST_PIECE = 24
 SPLIT_MARKER = 3
+OPENING, CLOSING = ("<th", "ink>", "\n"), ("\n</", "think", ">\n", "\n")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Answer:
     pieces: tuple[str, ...]
     completed: str
     ending: Ending | None
-    reason: str | None  # the code of an error, or why it is incomplete
+    reason: str | int | None  # the code of an error, or why it is incomplete
+    thoughts: tuple[str, ...] = ()  # reasoning before it that is not part of its text
 
     @property
     def text(self) -> str:
@@ -82,8 +84,13 @@ def answer_for(prompt: Prompt, scenario: Scenario, limit: int | None) -> Answer:
         pieces = pieces[: scenario.after]
     if limit is not None and len(pieces) > limit:
         pieces, ending, reason = pieces[:limit], "incomplete", None
-    text = "".join(pieces)
-    return Answer(pieces, text if scenario.completed is None else scenario.completed, ending, reason)
+    pieces = () if scenario.only_thoughts else pieces
+    completed = "".join(pieces) if scenario.completed is None else scenario.completed
+    thoughts = tuple(split(scenario.thoughts or "", Scenario()))
+    if thoughts and scenario.thoughts_in == "tags":
+        tagged = (*OPENING, *thoughts, *CLOSING)
+        return Answer((*tagged, *pieces), "".join(tagged) + completed, ending, reason)
+    return Answer(pieces, completed, ending, reason, thoughts)
 
 
 def text_for(prompt: Prompt, scenario: Scenario) -> str:

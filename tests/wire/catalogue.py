@@ -5,7 +5,6 @@ from __future__ import annotations
 from .answers import filename_of
 from .exchange import Exchange
 from .frames import Json
-from .misbehaviour import Refusal, error_body
 from .routes import Route, not_found
 
 MODELS = ("gpt-wire", "gpt-wire-mini")
@@ -16,8 +15,7 @@ def check_model(exchange: Exchange, model: str) -> None:
     """Refuses a model that the double was told not to have."""
     models = exchange.upstream.models
     if models is not None and model not in models:
-        message = f"The model `{model}` does not exist or you do not have access to it."
-        raise Refusal(404, error_body(message, code="model_not_found"))
+        raise exchange.family.no_model(model, exchange.request.path)
 
 
 def _model(ident: str) -> Json:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .scenario import ANSWER_FIELDS, Scenario
 
@@ -34,12 +34,21 @@ SHORT: dict[str, dict[str, Any]] = {
     **{ending: {"ending": ending} for ending in ("cut", "reset", "end", "content_filter", "cancelled", "expired")},
     "json": {"body": "json"},
     "html": {"body": "html"},
+    "whole": {"body": "whole"},
     "tool": {"tools": 1},
 }
 WITH_CODE = ("failed", "incomplete", "error_flat", "error_nested")
 """Endings; `[[failed=rate_limit_exceeded]]` sets the code."""
 
 KINDS: dict[str, str] = {field.name: str(field.type) for field in fields(Scenario)}
+CHOICES: dict[str, tuple[str, ...]] = {
+    name: get_args(hint) for name, hint in get_type_hints(Scenario).items() if get_origin(hint) is Literal
+}
+
+
+def family_directive(text: str) -> str:
+    """The family that a text names, or ""."""
+    return next((value for name, value in DIRECTIVE.findall(text) if name == "family"), "")
 
 
 class UnknownDirective(ValueError):
@@ -88,7 +97,7 @@ class Directives:
 def changes_of(name: str, value: str) -> Mapping[str, Any]:
     """The fields that one directive sets."""
     if name in WITH_CODE:
-        return {"ending": name} | ({"code": value} if value else {})
+        return {"ending": name} | ({"code": code_of(value)} if value else {})
     if name in SHORT and not value:
         return SHORT[name]
     if name == "tool":
@@ -106,4 +115,16 @@ def _read(name: str, value: str) -> Any:
         return int(value or 1)
     if kind.startswith("float"):
         return float(value)
-    return "file" if name == "cite" and not value else value
+    if name == "code":
+        return code_of(value)
+    value = "file" if name == "cite" and not value else value
+    if value not in CHOICES.get(name, (value,)):
+        raise UnknownDirective(f"The double knows [[{name}]] as {', '.join(CHOICES[name])}, not as {value!r}.")
+    return value
+
+
+def code_of(value: str) -> str | int:
+    """A number, if it is written as one; in double quotes it is text."""
+    if value.lstrip("-").isdecimal():
+        return int(value)
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value

@@ -10,8 +10,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .answers import Prompt
+from .directives import family_directive
+from .families import family_named
+from .families.base import Family
+from .families.overflow import IN_STREAM, overflow
 from .frames import Event, Frame, Json, Pause
-from .misbehaviour import HTML, Refusal, disturbed, error_body, invalid, refuse
+from .misbehaviour import (
+    HTML,
+    Refusal,
+    disturbed,
+    error_body,
+    invalid,
+    refuse,
+    refuse_parameters,
+    scenario_error,
+    worded,
+    written,
+)
 from .requests_log import RecordedRequest
 from .scenario import Scenario
 from .sse_out import ClientGone, SseWriter, StreamOver, cut, encoded, pause, send, to_json
@@ -42,6 +57,7 @@ class Exchange:
 
     def __init__(self, upstream: OpenAIServer, wire: Wire, request: RecordedRequest) -> None:
         self.upstream, self.wire, self.request = upstream, wire, request
+        self.family = family_named(upstream.family)
         self.began = False
 
     @property
@@ -57,18 +73,41 @@ class Exchange:
         """One parameter of the query."""
         return urllib.parse.parse_qs(self.request.query).get(name, [default])[-1]
 
+    def meet(self, prompt: Prompt) -> Family:
+        """The family that answers this prompt: its directive's, the next scenario's, or the server's own."""
+        named = family_directive(prompt.last) or self.upstream.next_family(self.request.path) or self.upstream.family
+        try:
+            self.family = family_named(named)
+        except ValueError as error:
+            raise invalid(str(error), code="unknown_directive") from error
+        return self.family
+
+    def no_such_route(self, scenario: Scenario, status: int) -> Refusal:
+        """What a server without this route says, in the scenario's words or in its own."""
+        if worded(scenario):
+            return written(status, scenario_error(scenario, None, "the model"), scenario.error_body)
+        return self.family.no_route(self.request.method, self.request.path, status)
+
     def scenario(self, prompt: Prompt, model: str) -> Scenario:
         """The scenario of an answer: queued or default, changed by directives. Refuses, drops or stalls if told to."""
         base = self.upstream.taken(self.request.path, answering=True)
         try:
             scenario = self.upstream.directives.applied(prompt.last, base)
+            scenario = replace(scenario, **self.family.changes(self.request.path, scenario))
+            scenario = self._fitting(scenario, prompt)
         except ValueError as error:
             raise invalid(str(error), code="unknown_directive") from error
-        if scenario.context_limit is not None and prompt.chars > scenario.context_limit:
-            trouble: dict[str, Any] = {"ending": "failed"} if scenario.context_in_stream else {"status": 400}
-            scenario = replace(scenario, code="context_length_exceeded", after=0, **trouble)
         self.before(scenario, model)
         return scenario
+
+    def _fitting(self, scenario: Scenario, prompt: Prompt) -> Scenario:
+        """The scenario, or its refusal of a prompt that is too long."""
+        limit = scenario.context_limit
+        if limit is None or prompt.chars <= limit:
+            return scenario
+        words = scenario.context_words or self.family.overflow_words
+        in_stream = scenario.context_in_stream or (words in IN_STREAM and bool(self.json.get("stream")))
+        return replace(scenario, **overflow(words, prompt.chars, limit, in_stream))
 
     def before(self, scenario: Scenario, model: str = "the model") -> None:
         """What happens before an answer: a stall, a dropped connection, an HTTP error, something that is no stream."""
@@ -79,6 +118,7 @@ class Exchange:
             self.wire.close_connection = True
             raise StreamOver(cut=True)
         refuse(scenario, model)
+        refuse_parameters(self.json if self.request.method == "POST" else {}, scenario, model)
         if scenario.body == "html":
             raise Refusal(200, HTML.format("Welcome to the proxy"))
         if scenario.body == "json":
@@ -88,16 +128,19 @@ class Exchange:
         """Seconds before each delta."""
         return self.upstream.delay if scenario.delay is None else scenario.delay
 
-    def send_json(self, data: Json, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def send_json(
+        self, data: Json, status: int = 200, headers: dict[str, str] | None = None, kind: str | None = None
+    ) -> None:
         """A whole JSON response."""
-        self._send(status, encoded(to_json(data)), "application/json", headers or {})
+        self._send(status, encoded(to_json(data)), "application/json" if kind is None else kind, headers or {})
 
     def send_refusal(self, refusal: Refusal) -> None:
         """An error, or a page, in place of the answer."""
-        if isinstance(refusal.body, str):
-            self._send(refusal.status, encoded(refusal.body), "text/html; charset=utf-8", refusal.headers)
-        else:
-            self.send_json(refusal.body, refusal.status, refusal.headers)
+        dressed = (
+            self.family.wrapped(self.family.error(refusal.status, refusal.plain)) if refusal.plain else refusal.body
+        )
+        body = dressed if isinstance(dressed, str) else to_json(dressed)
+        self._send(refusal.status, encoded(body), refusal.content_type, refusal.headers)
 
     def send_broken(self, error: Exception) -> None:
         """The double itself is at fault: say so, loudly."""
@@ -131,7 +174,9 @@ class Exchange:
             self.upstream.log.closed_by_client(self.request)
 
     def _stream_head(self, scenario: Scenario) -> None:
-        headers = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+        given = scenario.content_type
+        headers = {"Content-Type": "text/event-stream; charset=utf-8" if given is None else given}
+        headers["Cache-Control"] = "no-cache"
         if scenario.unchunked:
             headers["Connection"] = "close"
             self.wire.close_connection = True
@@ -145,6 +190,7 @@ class Exchange:
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         self.request.status, self.began = status, True
+        headers = {name: value for name, value in headers.items() if name != "Content-Type" or value}
         self.wire.head(status, {"x-request-id": self.request.request_id, **headers})
 
 

@@ -24,13 +24,13 @@ from tests.running_server import PATIENCE
 
 from . import catalogue, chat_api, directives, responses_api, threads_api
 from .exchange import Exchange
+from .families import families, family_named
 from .http_door import Door
-from .misbehaviour import Refusal, error_body, invalid, lacking
 from .requests_log import RecordedRequest, RequestsLog
 from .routes import Route, matching
 from .scenario import Scenario
 
-__all__ = ["OpenAIServer", "RecordedRequest", "Scenario"]
+__all__ = ["OpenAIServer", "RecordedRequest", "Scenario", "families"]
 
 ROUTES: tuple[Route, ...] = responses_api.ROUTES + chat_api.ROUTES + threads_api.ROUTES + catalogue.ROUTES
 
@@ -38,9 +38,12 @@ ROUTES: tuple[Route, ...] = responses_api.ROUTES + chat_api.ROUTES + threads_api
 class OpenAIServer:
     """The double. All settings may be changed while it runs.
 
-    `absent` maps the end of a path to the status that it answers, like a server that lacks it: `{"/responses": 404}`.
+    `absent` maps the end of a path to the status that it answers, like a server that lacks it: `{"/responses": 404}`,
+    or to a `Scenario` with status and words: `Scenario(status=404, code=404, message="File Not Found")`.
     With `forgetful`, any `conversation` id is taken with a 200, and remembered nowhere. `models` and `assistants`,
-    if given, are the only ones there are. `scenario` is what happens by default.
+    if given, are the only ones there are. `scenario` is what happens by default. `family` is the make of server that
+    this one is as strict as (`families()` lists them): it has that one's routes, refuses what that one refuses, and
+    answers in its shapes and words.
     """
 
     def __init__(
@@ -52,11 +55,13 @@ class OpenAIServer:
         scenario: Scenario | None = None,
         models: Sequence[str] | None = None,
         assistants: Sequence[str] | None = None,
-        absent: Mapping[str, int] | None = None,
+        absent: Mapping[str, int | Scenario] | None = None,
         forgetful: bool = False,
+        family: str = "openai",
         verbose: bool = False,
     ) -> None:
         self.api_key, self.delay, self.scenario, self.verbose = api_key, delay, scenario or Scenario(), verbose
+        self.family = family_named(family).name
         self.models, self.assistants, self.absent, self.forgetful = models, assistants, dict(absent or {}), forgetful
         self.log = RequestsLog()
         self.stopping = False
@@ -166,24 +171,28 @@ class OpenAIServer:
     def answer(self, exchange: Exchange) -> None:
         """Answers one request, or raises a Refusal."""
         path = exchange.request.path
-        for end, status in self.absent.items():
+        for end, answer in self.absent.items():
             if path.endswith(end):
-                raise lacking(status)
-        self._check_key(exchange.request.headers.get("authorization", ""))
+                asked = Scenario(status=answer) if isinstance(answer, int) else answer
+                raise exchange.no_such_route(asked, asked.status or 404)
+        self._check_key(exchange)
+        if not exchange.family.has(path):
+            raise exchange.family.no_route(exchange.request.method, path, exchange.family.missing_route)
         route, parts = matching(ROUTES, exchange.request.method, path)
         if not route.answering:
             exchange.before(self.taken(path, answering=False))
         route.action(exchange, *parts)
 
-    def _check_key(self, authorization: str) -> None:
-        if self.api_key is None or authorization == f"Bearer {self.api_key}":
-            return
-        key = authorization.removeprefix("Bearer ")
-        if not key:
-            raise invalid("You didn't provide an API key.", status=401)
-        shown = f"{key[:4]}{'*' * 8}{key[-4:]}" if len(key) > 12 else "*" * len(key)
-        message = f"Incorrect API key provided: {shown}. You can find your API key at https://platform.openai.com/account/api-keys."
-        raise Refusal(401, error_body(message, code="invalid_api_key"))
+    def _check_key(self, exchange: Exchange) -> None:
+        authorization = exchange.request.headers.get("authorization", "")
+        if self.api_key is not None and authorization != f"Bearer {self.api_key}":
+            raise exchange.family.bad_key(authorization.removeprefix("Bearer "))
+
+    def next_family(self, path: str) -> str:
+        """The family of the scenario that answers next on a path, or ""."""
+        with self.lock:
+            scenarios = [scenario for scenario, wanted in self._queue if not wanted or path.endswith(wanted)]
+        return (scenarios[0] if scenarios else self.scenario).family
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -197,9 +206,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--delay", type=float, default=0.03, help="seconds before each delta")
     parser.add_argument("--api-key", help="the only key that is accepted; any by default")
+    parser.add_argument(
+        "--family", default="openai", choices=families(first_releases=True), help="as strict as this make"
+    )
     parser.add_argument("--quiet", action="store_true", help="do not log requests")
     options = parser.parse_args(arguments)
-    upstream = OpenAIServer(port=options.port, delay=options.delay, api_key=options.api_key, verbose=not options.quiet)
+    upstream = OpenAIServer(
+        port=options.port,
+        delay=options.delay,
+        api_key=options.api_key,
+        family=options.family,
+        verbose=not options.quiet,
+    )
     with upstream:
         print(upstream.base_url, flush=True)
         with contextlib.suppress(KeyboardInterrupt):

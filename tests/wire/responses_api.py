@@ -10,9 +10,9 @@ from .catalogue import check_model
 from .exchange import Exchange
 from .frames import Cut, End, Event, Frame, Json
 from .ids import long_id, now
-from .misbehaviour import Refusal, invalid, lacking, scenario_error
+from .misbehaviour import Refusal, invalid
 from .responses_events import UNKNOWN, ResponseEvents, numbered
-from .responses_input import check_calls, checked, prompt_of
+from .responses_input import check_calls, items_of, prompt_of
 from .routes import Route
 from .sse_out import StreamOver, cut
 
@@ -46,20 +46,27 @@ class Store:
 def create(exchange: Exchange) -> None:
     """POST /responses."""
     body = exchange.json
-    new_items = checked(body)
-    conversation = _conversation(exchange, body.get("conversation"))
-    items = _before(exchange, body, conversation) + new_items
-    check_calls(items)
+    new_items = items_of(body)
+    family = exchange.meet(prompt_of(new_items, body.get("instructions")))
+    family.check_responses(body)
+    stateful = family.has("/v1/conversations")
+    conversation = _conversation(exchange, body.get("conversation")) if stateful else None
+    items = (_before(exchange, body, conversation) if stateful else []) + new_items
+    if stateful:
+        check_calls(items)
     prompt = prompt_of(items, body.get("instructions"))
-    scenario = exchange.scenario(prompt, body["model"])
+    model = str(body.get("model") or "")
+    scenario = exchange.scenario(prompt, model)
     if scenario.no_responses is not None:
-        raise lacking(scenario.no_responses)
-    check_model(exchange, body["model"])
-    events = ResponseEvents(body, prompt, answer_for(prompt, scenario, body.get("max_output_tokens")), scenario)
+        raise exchange.no_such_route(scenario, scenario.no_responses)
+    check_model(exchange, model)
+    limit = body.get("max_output_tokens")
+    events = ResponseEvents(body, prompt, answer_for(prompt, scenario, limit), scenario, family)
     exchange.request.answer_id = events.id
     with _Locked(exchange, conversation, events.id):
-        frames = numbered(_kept(exchange, events, conversation, items, len(new_items)), scenario)
-        if body.get("stream"):
+        kept = _kept(exchange, events, conversation, items, len(new_items))
+        frames = family.responses_frames(numbered(kept, scenario))
+        if body.get("stream") and scenario.body != "whole":
             exchange.stream(frames, scenario, UNKNOWN)
         else:
             _send_whole(exchange, frames, events)
@@ -130,8 +137,8 @@ def _send_whole(exchange: Exchange, frames: Iterator[Frame], events: ResponseEve
         exchange.wire.close_connection = True
         raise StreamOver(cut=True)
     if events.response["status"] == "in_progress":
-        raise Refusal(500, {"error": scenario_error(events.scenario, "server_error", events.asked_model)})
-    exchange.send_json(events.response)
+        raise Refusal(500, events.family.wrapped(events.error()))
+    exchange.send_json(events.response, kind=events.scenario.content_type)
 
 
 def _conversation(exchange: Exchange, wanted: str | Json | None) -> Conversation | None:

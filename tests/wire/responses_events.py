@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from .answers import Answer, Mark, Prompt, marks
+from .families.base import Family
 from .frames import DONE, Event, Frame, Json
 from .ids import long_id, now, short_id
-from .misbehaviour import scenario_error, transport_ending
+from .misbehaviour import scenario_error, transport_ending, worded
 from .scenario import Scenario
 
 SPARKLE: Json = {"type": "response.sparkle.delta", "delta": "THIS IS NO TEXT", "item_id": "msg_1", "sparkle": [1, None]}
@@ -33,9 +34,9 @@ def numbered(frames: Iterator[Frame], scenario: Scenario) -> Iterator[Frame]:
 class ResponseEvents:
     """The life of one response."""
 
-    def __init__(self, body: Json, prompt: Prompt, answer: Answer, scenario: Scenario) -> None:
-        self.prompt, self.answer, self.scenario = prompt, answer, scenario
-        self.asked_model = str(body["model"])
+    def __init__(self, body: Json, prompt: Prompt, answer: Answer, scenario: Scenario, family: Family) -> None:
+        self.prompt, self.answer, self.scenario, self.family = prompt, answer, scenario, family
+        self.asked_model = str(body.get("model") or "default")
         conversation = body.get("conversation")
         self.response: Json = {
             "id": long_id("resp"),
@@ -82,16 +83,46 @@ class ResponseEvents:
         yield self._state("response.in_progress")
         if self.scenario.reasoning:
             yield from self._whole_item({"id": long_id("rs"), "type": "reasoning", "summary": []})
+        if self.answer.thoughts:
+            yield from self._thoughts()
         if self.scenario.commentary:
             yield from self._commentary()
         if len(self.prompt.outputs) < self.scenario.tools * self.scenario.parallel:
             yield from self._calls()
+            yield from self._finish("completed")
+        elif self.scenario.only_thoughts and self.answer.ending is None and not self.answer.completed:
             yield from self._finish("completed")
         else:
             yield from self._message()
 
     def _state(self, name: str) -> Event:
         return Event(name, {"response": {**self.response, "output": list(self.output)}})
+
+    def _terminal(self, name: str) -> Event:
+        output = [] if self.scenario.slim or self.scenario.text_in not in ("everywhere", "completed") else self.output
+        kept = [item for item in output if not (self.scenario.calls_left_out and item["type"] == "function_call")]
+        return Event(name, {"response": {**self.response, "output": kept}})
+
+    def _thoughts(self) -> Iterator[Frame]:
+        """Reasoning as a summary, or as a text of its own."""
+        in_content = self.scenario.thoughts_in in ("reasoning_text", "reasoning", "reasoning_content")
+        text = "".join(self.answer.thoughts)
+        item: Json = {"id": long_id("rs"), "type": "reasoning", "summary": []}
+        kind, index = ("reasoning_text", "content_index") if in_content else ("reasoning_summary_text", "summary_index")
+        part_kind, part_event = (
+            ("reasoning_text", "content_part") if in_content else ("summary_text", "reasoning_summary_part")
+        )
+        at: Json = {"item_id": item["id"], "output_index": len(self.output), index: 0}
+        yield Event("response.output_item.added", {"output_index": len(self.output), "item": dict(item)})
+        yield Event(f"response.{part_event}.added", at | {"part": {"type": part_kind, "text": ""}})
+        for piece in self.answer.thoughts:
+            yield Event(f"response.{kind}.delta", at | {"delta": piece})
+        part: Json = {"type": part_kind, "text": text}
+        yield Event(f"response.{kind}.done", at | {"text": text})
+        yield Event(f"response.{part_event}.done", at | {"part": part})
+        item["content" if in_content else "summary"] = [part]
+        self.output.append(item)
+        yield Event("response.output_item.done", {"output_index": len(self.output) - 1, "item": item})
 
     def _whole_item(self, item: Json) -> Iterator[Frame]:
         place = len(self.output)
@@ -167,12 +198,17 @@ class ResponseEvents:
         at: Json = {"item_id": item["id"], "output_index": len(self.output), "content_index": 0}
         extra: Json = {} if refusal else {"logprobs": []}
         empty: Json = {"type": kind, field: ""} | ({} if refusal else {"annotations": [], "logprobs": []})
-        yield Event("response.output_item.added", {"output_index": len(self.output), "item": item | {"content": []}})
-        yield Event("response.content_part.added", at | {"part": empty})
-        for piece in pieces:
+        where = self.scenario.text_in
+        if where != "completed":
+            yield Event(
+                "response.output_item.added", {"output_index": len(self.output), "item": item | {"content": []}}
+            )
+        if where not in ("item_done", "completed"):
+            yield Event("response.content_part.added", at | {"part": empty})
+        for piece in pieces if where in ("everywhere", "deltas") else ():
             yield Event(f"response.{kind}.delta", at | {"delta": piece, "obfuscation": "wIr3"} | extra, delta=is_answer)
         annotations = [] if refusal else [annotation(mark) for mark in marks(final)]
-        if self.scenario.cite_in != "done":
+        if self.scenario.cite_in != "done" and where in ("everywhere", "deltas"):
             for number, one in enumerate(annotations):
                 yield Event(
                     "response.output_text.annotation.added", at | {"annotation_index": number, "annotation": one}
@@ -183,45 +219,61 @@ class ResponseEvents:
             | ({"annotations": annotations} if annotations and self.scenario.cite_in != "events" else {})
         )
         item["content"] = [part]
-        yield Event(f"response.{kind}.done", at | {field: final} | extra)
-        yield Event("response.content_part.done", at | {"part": part})
+        if where not in ("item_done", "completed"):
+            yield Event(f"response.{kind}.done", at | {field: "" if where == "deltas" else final} | extra)
+            yield Event("response.content_part.done", at | {"part": part if where == "everywhere" else empty})
 
     def _item_done(self, item: Json, status: str = "completed") -> Iterator[Frame]:
         item["status"] = status
         self.output.append(item)
-        yield Event("response.output_item.done", {"output_index": len(self.output) - 1, "item": item})
+        where = self.scenario.text_in
+        if where != "completed":
+            shown = item if where in ("everywhere", "item_done") else item | {"content": []}
+            yield Event("response.output_item.done", {"output_index": len(self.output) - 1, "item": shown})
+
+    def error(self) -> Json:
+        """The error object that the scenario asks for."""
+        error = scenario_error(self.scenario, "server_error", self.asked_model)
+        return error if worded(self.scenario) else self.family.error(500, error)
 
     def _error(self) -> Event:
-        error = scenario_error(self.scenario, "server_error", self.asked_model)
+        error = self.error()
         if self.answer.ending == "error_nested":
             return Event("error", {"error": error})
-        return Event("error", {"code": error["code"], "message": error["message"], "param": error["param"]})
+        flat = {name: error[name] for name in ("code", "message", "param") if name in error}
+        return Event("error", flat | ({"type": error["type"]} if self.scenario.error_type and "type" in error else {}))
 
     def _finish(self, status: str) -> Iterator[Frame]:
         self.response["status"] = status
+        if self.scenario.hides_limit and status == "incomplete" and self.answer.ending == "incomplete":
+            status = "completed"
+        self.response["status"] = status
         if status == "failed":
             error = scenario_error(self.scenario, "server_error", self.asked_model)
-            self.response["error"] = {"code": error["code"], "message": error["message"]}
+            shown = ("code", "message", *(["type"] if self.scenario.error_type else []))
+            self.response["error"] = {name: error[name] for name in shown if name in error}
         elif status == "incomplete":
             reason = "content_filter" if self.answer.ending == "content_filter" else self.answer.reason
             self.response["incomplete_details"] = {"reason": reason or "max_output_tokens"}
         elif status == "completed":
             self.response["completed_at"] = now()
         if status != "failed" and not self.scenario.no_usage:
-            self.response["usage"] = usage(self.prompt.tokens, len(self.answer.pieces))
+            self.response["usage"] = usage(self.prompt.tokens, len(self.answer.pieces), len(self.answer.thoughts))
         name = "incomplete" if status == "cancelled" else status
-        yield self._state("response.completed" if self.scenario.misnamed else f"response.{name}")
-        if self.scenario.bare:
+        if not self.scenario.only_done:
+            yield self._terminal("response.completed" if self.scenario.misnamed else f"response.{name}")
+        if (self.scenario.bare or self.scenario.only_done) and not self.scenario.no_done:
             yield DONE
 
 
-def usage(asked: int, answered: int) -> Json:
+def usage(asked: int, said: int, thought: int = 0) -> Json:
     """The usage of a response, in tokens."""
+    answered = said + thought
     return {
         "input_tokens": asked,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": answered,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": thought},
         "total_tokens": asked + answered,
     }
 

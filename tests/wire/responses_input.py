@@ -145,11 +145,30 @@ def check_calls(items: Sequence[Json]) -> None:
         raise invalid(f"No tool output found for function call {call}.", "input")
 
 
-def prompt_of(items: Sequence[Json], instructions: str | None) -> Prompt:
+def items_of(body: Json) -> list[Json]:
+    """The input as a list of items; what is malformed is left out."""
+    given = body.get("input")
+    return [{"type": "message", "role": "user", "content": given}] if isinstance(given, str) else dicts(given)
+
+
+def dicts(value: object) -> list[Json]:
+    """The objects in a list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def words_of(content: object) -> str:
+    """The text of a content: a string, or parts."""
+    if isinstance(content, str):
+        return content
+    texts = [part.get("text") or part.get("refusal") for part in dicts(content)]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def prompt_of(items: Sequence[Json], instructions: object) -> Prompt:
     """What the model is given."""
-    users, outputs, chars = [], [], len(instructions or "")
+    users, outputs, chars = [], [], len(instructions) if isinstance(instructions, str) else 0
     for item in items:
-        text = _text(item)
+        text = words_of(item.get("content") or item.get("output") or item.get("arguments"))
         chars += len(text)
         if item.get("type") == "function_call_output":
             outputs.append(text)
@@ -157,10 +176,3 @@ def prompt_of(items: Sequence[Json], instructions: str | None) -> Prompt:
             users.append(text)
             outputs = []
     return Prompt(tuple(users), chars, tuple(outputs))
-
-
-def _text(item: Json) -> str:
-    content = item.get("content") or item.get("output") or item.get("arguments") or ""
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text") or part.get("refusal") or "" for part in content if isinstance(part, dict))

@@ -16,6 +16,7 @@ from typing import Any
 from .frames import Cut, End, Event, Frame, Lines, Pause
 from .scenario import Scenario
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SLICE = 0.02  # seconds between looks at `wake` while nothing is sent
 
 
@@ -61,6 +62,7 @@ class SseWriter:
     def __init__(self, connection: socket.socket, scenario: Scenario, wake: threading.Event | None = None) -> None:
         self.connection, self.scenario, self.wake = connection, scenario, wake
         self.held = bytearray()
+        self.mark = BYTE_ORDER_MARK if scenario.bom else b""
 
     def write(self, frame: Frame) -> None:
         """Sends one frame, or waits. Raises ClientGone, or StreamOver where the scenario ends the stream."""
@@ -86,6 +88,7 @@ class SseWriter:
             send(self.connection, b"0\r\n\r\n")
 
     def _body(self, data: bytes) -> None:
+        data, self.mark = self.mark + data, b""
         if self.scenario.one_write:
             self.held += data
         elif self.scenario.one_byte:

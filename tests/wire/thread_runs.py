@@ -195,13 +195,13 @@ class Run:
 
     def _last_error(self) -> Json:
         error = self._error()
-        return {"code": error["code"], "message": error["message"]}
+        return {"code": error.get("code"), "message": error.get("message")}
 
     def _why_incomplete(self) -> str:
         return (
             "content_filter"
             if self.answer.ending == "content_filter"
-            else self.answer.reason or "max_completion_tokens"
+            else str(self.answer.reason or "max_completion_tokens")
         )
 
     def _required_action(self) -> Json | None:

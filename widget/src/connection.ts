@@ -4,7 +4,7 @@
  */
 import { type Socket, io } from "socket.io-client";
 import type { ServerEvent } from "./conversation";
-import type { Piece, ServerMessage, Session, TurnFinished, TurnRated, TurnStarted, TurnStatus, WireError } from "./wire";
+import type { Piece, ServerMessage, Session, TurnFinished, TurnRated, TurnReasoning, TurnStarted, TurnStatus, WireError } from "./wire";
 
 const ANSWER_MS = 10_000;
 const PROBE_MS = 10_000;
@@ -122,6 +122,7 @@ export class Connection implements Line {
     socket.on("turn_started", (turn: TurnStarted) => tell({ type: "turn_started", turn }));
     socket.on("assistant_message", (piece: Piece) => tell({ type: "assistant_message", piece }));
     socket.on("turn_status", (status: TurnStatus) => tell({ type: "turn_status", status }));
+    socket.on("turn_reasoning", (reasoning: TurnReasoning) => tell({ type: "turn_reasoning", reasoning }));
     socket.on("turn_finished", (finished: TurnFinished) => tell({ type: "turn_finished", finished }));
     socket.on("turn_rated", (rated: TurnRated) => tell({ type: "turn_rated", rated }));
     socket.on("server_message", (message: ServerMessage) => {

@@ -11,6 +11,7 @@ import {
   withActivity,
   withFinish,
   withPiece,
+  withReasoning,
   withResumed,
   withRunning,
 } from "./turn";
@@ -23,6 +24,7 @@ import type {
   Session,
   TurnFinished,
   TurnRated,
+  TurnReasoning,
   TurnStarted,
   TurnStatus,
   WireError,
@@ -34,6 +36,7 @@ export type ServerEvent =
   | { type: "turn_started"; turn: TurnStarted }
   | { type: "assistant_message"; piece: Piece }
   | { type: "turn_status"; status: TurnStatus }
+  | { type: "turn_reasoning"; reasoning: TurnReasoning }
   | { type: "turn_finished"; finished: TurnFinished }
   | { type: "turn_rated"; rated: TurnRated };
 
@@ -82,6 +85,9 @@ export function reduce(state: Conversation, event: ConversationEvent): Conversat
       const { turn_id, state: word, detail } = event.status;
       return state.ready ? change(state, turn_id, (turn) => withActivity(turn, word, detail ?? null)) : early(state, event);
     }
+    case "turn_reasoning":
+      if (!state.ready) return early(state, event);
+      return change(state, event.reasoning.turn_id, (turn) => withReasoning(turn, event.reasoning));
     case "turn_finished":
       if (!state.ready) return early(state, event);
       return change(state, event.finished.turn_id, (turn) => withFinish(turn, event.finished));
@@ -159,7 +165,7 @@ function asKnown(known: readonly Turn[], wire: WireTurn): Turn {
   const had = known.find((turn) => turn.id === wire.turn_id);
   if (!isOpen(fresh)) return fresh;
   if (!had || !isOpen(had)) return { ...fresh, answer: "" };
-  return { ...had, feedback: fresh.feedback, ahead: new Map() };
+  return { ...had, feedback: fresh.feedback, reasoning: fresh.reasoning ?? had.reasoning, ahead: new Map() };
 }
 
 /** Earlier turns that were loaded as history and lie before the first one of this session. */

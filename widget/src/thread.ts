@@ -49,8 +49,9 @@ export class Thread {
     this.latest.addEventListener("click", () => this.toLatest());
     this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     // With Ctrl the wheel zooms.
-    this.element.addEventListener("wheel", ({ deltaY, ctrlKey }) => this.#onWay(deltaY < 0 && !ctrlKey), { passive: true });
-    this.element.addEventListener("keydown", ({ key, target }) => this.#onWay(/Up$|Home/.test(key) && (target as Element).localName !== "textarea"));
+    this.element.addEventListener("wheel", ({ deltaY, ctrlKey, target }) => this.#onWay(deltaY < 0 && !ctrlKey, target), { passive: true });
+    this.element.addEventListener("keydown", ({ key, target }) => this.#onWay(/Up$|Home/.test(key) && (target as Element).localName !== "textarea", target));
+    this.element.addEventListener("click", ({ target }) => this.#onFold(target));
     // A smaller window or a taller question must not push the end out of sight either.
     const sizes = new ResizeObserver(() => this.#stick());
     sizes.observe(this.element);
@@ -155,13 +156,27 @@ export class Thread {
   }
 
   /** Before anything has moved: to be put at the end now would be the end of a scrolling that is smooth. */
-  #onWay(up: boolean): void {
-    if (up && this.element.scrollTop) this.#stuck = false;
+  #onWay(up: boolean, target: EventTarget | null): void {
+    // Thoughts that can scroll do so first.
+    if (up && this.element.scrollTop && !(target as Element).closest(".thoughts")?.scrollTop) this.#stuck = false;
+  }
+
+  /** What was unfolded by a click stays under the pointer: the end is followed only if it is in sight all the same. */
+  #onFold(target: EventTarget | null): void {
+    if (!(target as Element).closest("summary")) return;
+    this.#stuck = this.#left <= 1;
+    this.#onScroll();
+  }
+
+  /** How far the end is below the window. */
+  get #left(): number {
+    const { scrollHeight, scrollTop, clientHeight } = this.element;
+    return scrollHeight - scrollTop - clientHeight;
   }
 
   #onScroll(): void {
-    const { scrollHeight, scrollTop, clientHeight } = this.element;
-    const left = scrollHeight - scrollTop - clientHeight;
+    const { scrollTop, clientHeight } = this.element;
+    const left = this.#left;
     const way = scrollTop - this.#seen.top;
     // Only the reader's own way up lets go, however short it is yet: smooth scrolling begins with a pixel. A text field
     // that grows moves the end as well, and what becomes shorter ends where it ends.

@@ -6,6 +6,7 @@ import {
   type Activity,
   type Citation,
   type Rating,
+  type Reasoning,
   type Resumed,
   type Running,
   type TurnFinished,
@@ -30,6 +31,7 @@ export interface Turn {
   readonly citations: readonly Citation[];
   readonly feedback: Rating;
   readonly error: WireError | null;
+  readonly reasoning: Reasoning | null;
   /** Pieces beyond a hole, by seq. Not empty means: ask the server to `resume`. */
   readonly ahead: ReadonlyMap<number, string>;
   /** The reader has asked for a stop; said again after a reconnect until the turn is final. */
@@ -52,6 +54,7 @@ export function turnFromWire(wire: WireTurn): Turn {
     citations: wire.citations ?? [],
     feedback: wire.feedback ?? null,
     error: wire.error ?? null,
+    reasoning: wire.reasoning ?? null,
     ahead: NONE_AHEAD,
     stopping: false,
   };
@@ -87,6 +90,11 @@ export function withRunning(turn: Turn, running: Running): Turn {
   return withActivity(withReset(turn, running.text, running.seq), running.state);
 }
 
+/** How a turn ended has the last word on this as well. */
+export function withReasoning(turn: Turn, { text, seconds }: Reasoning): Turn {
+  return isOpen(turn) ? { ...turn, reasoning: { text, seconds } } : turn;
+}
+
 /** A state word as the server uses it: of the turn as a whole or of what it does just now. */
 export function withActivity(turn: Turn, word: TurnState | Activity, detail: string | null = null): Turn {
   if (!isOpen(turn) || isFinal(word)) return turn;
@@ -119,6 +127,7 @@ export function withFinish(turn: Turn, finished: TurnFinished): Turn {
     detail: null,
     citations: finished.citations ?? [],
     error: finished.error ?? null,
+    reasoning: finished.reasoning ?? turn.reasoning,
     ahead: NONE_AHEAD,
     stopping: false,
   };

@@ -1,5 +1,5 @@
 /**
- * One turn on the page: the question, the answer, what became of it, its sources and the thumbs.
+ * One turn on the page: the question, what was thought, the answer, what became of it, its sources and the thumbs.
  * Shows what it is given and says what was pressed; decides nothing.
  */
 import { AnswerView } from "./answer";
@@ -7,6 +7,7 @@ import { showTime } from "./days";
 import { h } from "./element";
 import { Feedback, type Rate } from "./feedback";
 import type { Outgoing } from "./outbox";
+import { ReasoningView } from "./reasoning";
 import { safeLink } from "./sanitise";
 import { fill, language, sentence, texts } from "./texts";
 import { type Turn, isOpen } from "./turn";
@@ -36,6 +37,7 @@ export class TurnView {
   readonly element = h("article", { class: "turn", "data-test": "turn" });
   readonly #question = h("div", { class: "question", "data-test": "question" });
   readonly #reply = h("div", { class: "reply", "data-test": "answer" });
+  readonly #reasoning = new ReasoningView();
   readonly #progress = h("p", { class: "progress" }, h("span", { class: "dots" }, h("i"), h("i"), h("i")), h("span"));
   readonly #sources = h("ol", { class: "sources", "aria-label": texts.sources });
   readonly #note = h("p", { class: "note" });
@@ -104,8 +106,17 @@ export class TurnView {
     this.#question.textContent = turn.question;
     showTime(this.#time, turn.at);
     if (!this.#reply.isConnected) this.#question.after(this.#time, unseen(texts.assistant), this.#reply, this.#sources);
+    this.#showReasoning(turn);
     this.#showAnswer(turn);
     this.#showNote(turn);
+  }
+
+  #showReasoning({ reasoning }: Turn): void {
+    const { element } = this.#reasoning;
+    if (!reasoning?.text) return element.remove();
+    this.#reasoning.show(reasoning);
+    // What is put in again forgets how far it was scrolled.
+    if (!element.parentNode) this.#reply.before(element);
   }
 
   #showAnswer(turn: Turn): void {

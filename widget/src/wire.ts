@@ -24,6 +24,12 @@ export interface Citation {
   filename?: string;
 }
 
+/** What the model thought before it answered: the whole of it, and how long that took. */
+export interface Reasoning {
+  text: string;
+  seconds: number;
+}
+
 /** A turn as `session.turns` and `history` carry it. */
 export interface WireTurn {
   turn_id: string;
@@ -35,6 +41,7 @@ export interface WireTurn {
   citations: Citation[];
   feedback: Rating;
   error: WireError | null;
+  reasoning?: Reasoning | null;
 }
 
 export interface Running {
@@ -82,6 +89,11 @@ export interface TurnStatus {
   detail?: string | null;
 }
 
+/** A later one for the same turn takes the place of the earlier. */
+export interface TurnReasoning extends Reasoning {
+  turn_id: string;
+}
+
 export interface TurnFinished {
   turn_id: string;
   state: FinalState;
@@ -90,6 +102,7 @@ export interface TurnFinished {
   citations?: Citation[] | null;
   corrected?: boolean;
   error?: WireError | null;
+  reasoning?: Reasoning | null;
 }
 
 /** A rating as it was recorded, in whichever tab it was given. */

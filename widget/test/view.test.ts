@@ -107,7 +107,7 @@ describe("what is said aloud", () => {
     tell({ type: "turn_status", status: { turn_id: "t1", state: "stalled" } });
     tell(piece("t1", 0, "a"));
     tell(piece("t1", 1, "b"));
-    expect(heard.slice(1)).toEqual(["Waiting in the queue…", "This takes longer than usual…"]);
+    expect(heard.slice(1)).toEqual(["Waiting in the queue…", "This is taking longer than usual. Still working on it…"]);
   });
 
   it("is the end of a turn that failed, even if it was over before it could be drawn", () => {

@@ -116,7 +116,7 @@ class Overhearing:
 
     def __init__(self, inner: Emitter, ledger: Ledger) -> None:
         self._inner, self._ledger = inner, ledger
-        self.status, self.finished = inner.status, inner.finished
+        self.status, self.finished, self.reasoning = inner.status, inner.finished, inner.reasoning
 
     def started(self, turn: Turn) -> None:
         self._ledger.started(turn)
