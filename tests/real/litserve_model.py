@@ -29,9 +29,10 @@ class Words(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
         """There is nothing to load."""
 
-    def predict(self, messages: list[dict[str, Any]], context: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        limit = context.get("max_completion_tokens") or context.get("max_tokens") or 100
-        asked = {"model": self._model, "messages": [plain(message) for message in messages], "max_tokens": limit}
+    def predict(self, request: Any) -> Iterator[dict[str, Any]]:
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        limit = request.max_completion_tokens or request.max_tokens or 100
+        asked = {"model": self._model, "messages": messages, "max_tokens": limit}
         body = json.dumps({**asked, "stream": True, "stream_options": {"include_usage": True}}).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         try:
@@ -40,11 +41,6 @@ class Words(litserve.LitAPI):  # type: ignore[misc]
         except urllib.error.HTTPError as error:
             with error:
                 raise HTTPException(error.code, json.load(error)["error"]["message"]) from error
-
-
-def plain(message: Any) -> dict[str, Any]:
-    fields = message if isinstance(message, dict) else message.model_dump()
-    return {"role": fields["role"], "content": fields["content"]}
 
 
 def words_of(stream: Any) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.chat_client import ChatClient
-from tests.real.model_talks import answered, failed, stopped_while_it_speaks, talk_past_the_window
-from tests.real.peers import Peer
+from tests.real.model_talks import answered, ended, failed, stopped_while_it_speaks, talk_past_the_window
+from tests.real.peers import CONTEXT, Peer
 from tests.running_server import SOON, RunningServer, wait_until
 
 pytestmark = pytest.mark.real
@@ -45,11 +45,14 @@ def test_litellm_with_a_wrong_key_is_told_as_such(start_server: Start, litellm: 
     assert "4f1c9e27" not in server.log
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_litellm_lacks_a_model_and_that_is_no_missing_route(start_server: Start, litellm: Peer, api: str) -> None:
-    server = start_server(**{**litellm.settings(api), "CHAT_MODEL": "no-such-model"})
+@pytest.mark.parametrize("assistant", ["auto", *APIS])
+def test_litellm_lacks_a_model_and_that_is_told_by_all(start_server: Start, litellm: Peer, assistant: str) -> None:
+    server = start_server(**{**litellm.settings(assistant), "CHAT_MODEL": "no-such-model"})
     with ChatClient(server.url) as client:
-        failed(client, "Hello.", "assistant_misconfigured")
+        # It says 400 and no code, only a sentence; which of the two codes it becomes is not what matters here.
+        finished = ended(client, client.say("Hello."))
+    assert finished["state"] == "failed"
+    assert finished["error"]["code"] in ("assistant_misconfigured", "assistant_refused")
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -66,6 +69,16 @@ def test_litserve_answers_several_turns(start_server: Start, litserve: Peer, ass
     with ChatClient(server.url) as client:
         for text in ("Hello.", "And now?", "And then?"):
             answered(client, text)
+
+
+def test_litserve_refuses_in_the_stream_and_that_is_no_answer(start_server: Start, litserve: Peer) -> None:
+    """The error is an event without the line that would end it, and then the body ends."""
+    server = start_server(**litserve.settings("chat"))
+    with ChatClient(server.url) as client:
+        answered(client, "Hello.")
+        finished = ended(client, client.say("so " * (CONTEXT + 100)))
+        assert (finished["state"], finished["text"]) == ("failed", "")
+        answered(client, "And now?")
 
 
 def test_litserve_goes_on_when_the_history_no_longer_fits(start_server: Start, litserve: Peer) -> None:
