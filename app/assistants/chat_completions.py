@@ -135,7 +135,7 @@ class _Round:
         self.tags = ThinkTags()
         self._done = False
         self._index: object = None
-        self._received = ""
+        self._received: list[str] = []
         self._in_deltas = False
         self._thought = False
         self._message_text: str | None = None
@@ -183,7 +183,7 @@ class _Round:
         return [answer, *({"role": "tool", "tool_call_id": c.id, "content": NO_SUCH_FUNCTION} for c in calls)]
 
     def _choice(self, choice: dict[str, Any], chunk: dict[str, Any]) -> Iterator[Event]:
-        before, delta = self._received, mapping(choice.get("delta"))
+        before, delta = len(self._received), mapping(choice.get("delta"))
         yield from self._delta(delta)
         if isinstance(choice.get("text"), str):
             # Of the oldest API, and of servers that took it over.
@@ -191,7 +191,7 @@ class _Round:
         yield from self._message(mapping(choice.get("message")))
         reasons = (choice.get("finish_reason"), delta.get("finish_reason"), chunk.get("finish_reason"))
         reason = next(filter(None, reasons), None) or choice.get("stop_reason")
-        self.endings.take(reason, with_text=self._received != before)
+        self.endings.take(reason, with_text=len(self._received) > before)
 
     def _delta(self, delta: dict[str, Any]) -> Iterator[Event]:
         text, thoughts = split_content(delta.get("content"))
@@ -207,8 +207,9 @@ class _Round:
         text, thoughts = split_content(message.get("content") or message.get("refusal"))
         if not self._thought:
             yield from self._think(thoughts or thoughts_of(message))
-        if text.startswith(self._received):
-            yield from self._add(text[len(self._received) :])
+        received = "".join(self._received)
+        if text.startswith(received):
+            yield from self._add(text[len(received) :])
         elif text and self._in_deltas:
             self._message_text = text
         else:
@@ -223,12 +224,14 @@ class _Round:
 
     def _add(self, text: str) -> Iterator[Event]:
         if text:
-            self._received += text
+            self._received.append(text)
             self.endings.text_came()
             yield from self.tags.feed(text)
 
     def _extras(self, delta: dict[str, Any]) -> Iterator[Event]:
         """Citations and function calls."""
+        if not ("annotations" in delta or "tool_calls" in delta or "function_call" in delta):
+            return
         for annotation in map(mapping, sequence(delta.get("annotations"))):
             cited = mapping(annotation.get("url_citation"))
             if text_of(cited.get("url")):

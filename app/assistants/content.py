@@ -28,6 +28,7 @@ TAGS = (
     "<|end|><|channel|>final<|message|>", "<|start|>assistant<|channel|>final<|message|>",
     "<|end|><|start|>assistant<|channel|>final<|message|>",
 )  # fmt: skip
+MAY_BEGIN_A_TAG = re.compile("[<[◁]")
 HALF_A_TAG = re.compile(rf"<(?:{NAME})\s[^<>]{{0,40}}$", re.I)
 LONGEST_TAG = 60
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.M)
@@ -40,6 +41,8 @@ def split_content(content: object) -> tuple[str, str]:
     """(text, thoughts) of content: a string, a part, or a list of parts."""
     if isinstance(content, str):
         return content, ""
+    if not content:
+        return "", ""
     texts, thoughts = [], []
     for part in [content] if isinstance(content, dict) else sequence(content):
         if isinstance(part, str):
@@ -54,10 +57,11 @@ def split_content(content: object) -> tuple[str, str]:
 def thoughts_of(fields: dict[str, Any]) -> str:
     """The reasoning of a delta or of a message, under whichever of its names."""
     for name in ("reasoning_content", "reasoning", "thinking"):
-        text, thoughts = split_content(fields.get(name))
+        text, thoughts = split_content(fields[name]) if fields.get(name) else ("", "")
         if text or thoughts:
             return text or thoughts
-    return "".join(_text_in(part) for part in sequence(fields.get("reasoning_details")))
+    details = fields.get("reasoning_details")
+    return "".join(map(_text_in, sequence(details))) if details else ""
 
 
 def _text_in(part: object) -> str:
@@ -84,7 +88,7 @@ class ThinkTags:
     def __init__(self) -> None:
         self._held = ""
         self._before = ""
-        self._said = ""
+        self._said: list[str] = []
         self._thought = ""
         self._inside = False
         self._late = False
@@ -95,9 +99,14 @@ class ThinkTags:
     @property
     def said(self) -> str:
         """The answer so far, without what is held."""
-        return self._said
+        return "".join(self._said)
 
     def feed(self, text: str) -> Iterator[Delta | Reasoning | TakenBack]:
+        if self._said and not (self._held or self._inside or self._after_thoughts) and not MAY_BEGIN_A_TAG.search(text):
+            # The way of nearly every delta.
+            self._said.append(text)
+            yield Delta(text)
+            return
         self._held += text
         while self._held:
             before = len(self._held)
@@ -179,7 +188,7 @@ class ThinkTags:
         """All that was said was thought."""
         if self._said:
             yield TakenBack()
-        thought, self._said, self._held = self._said + before, "", after
+        thought, self._said, self._held = self.said + before, [], after
         self._opened = self._after_thoughts = True
         yield Reasoning(thought)
 
@@ -187,14 +196,14 @@ class ThinkTags:
         """The first tag in what is held that counts as one."""
         closing = [] if self._opened else list(CLOSING.finditer(self._held))
         for match in sorted([*OPENING.finditer(self._held), *closing], key=lambda match: match.start()):
-            before, after = self._said + self._held[: match.start()], self._held[match.end() :]
+            before, after = self.said + self._held[: match.start()], self._held[match.end() :]
             counts = _begins_a_line(before) or (match.re is CLOSING and _parts(before, after))
             if not before.strip() or (counts and not _in_code(before)):
                 return match
         return None
 
     def _say(self, text: str) -> Delta:
-        self._said += text
+        self._said.append(text)
         return Delta(text)
 
 

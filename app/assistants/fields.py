@@ -23,7 +23,9 @@ def text_of(value: object) -> str:
 
 def tokens_of(usage: object, names: dict[str, str]) -> dict[str, int] | None:
     """Token counts under our names. `names`: theirs -> ours. Those of the reasoning are among the output's."""
-    counts = mapping(usage)
+    if not isinstance(usage, dict):
+        return None
+    counts = usage
     found = {ours: counts[theirs] for theirs, ours in names.items() if _is_count(counts.get(theirs))}
     for details in ("completion_tokens_details", "output_tokens_details"):
         reasoning = mapping(counts.get(details)).get("reasoning_tokens")

@@ -192,9 +192,9 @@ def nothing_came(status: int) -> AssistantError:
 
 def _named(events: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, data in events:
-        if END.fullmatch(data):
+        if not data.startswith(b"{") and END.fullmatch(data):
             yield DONE, {}
-        elif PING.fullmatch(data):
+        elif not data.startswith(b"{") and PING.fullmatch(data):
             continue
         elif (event := _fields(data)) is not None:
             # "message" is the name of an event that has none.
@@ -272,7 +272,7 @@ def _fields(data: bytes) -> dict[str, Any] | None:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:
-        if data.lstrip()[:1] not in (b"{", b"["):
+        if data.lstrip()[:1] not in (b"{", b"[") or PING.fullmatch(data):
             return None
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, CUT, detail="a line of the stream is not JSON") from error
     return fields if isinstance(fields, dict) else None

@@ -63,8 +63,8 @@ class ResponseReading:
 
     def __init__(self) -> None:
         self._tags = ThinkTags()
-        self._received = ""
-        self._parts: dict[Place, str] = {}
+        self._received: list[str] = []
+        self._parts: dict[Place, list[str]] = {}
         self._kinds: set[str] = set()
         self._deltas = False
         self._cited: set[tuple[str, str]] = set()
@@ -115,9 +115,10 @@ class ResponseReading:
                 yield from self._think(_thoughts_in(item))
         parts = _answer_parts(self._response)
         whole = "".join(map(_text_in, parts))
-        if whole.startswith(self._received):
-            self._refused = self._refused or (not self._received and _only_refusals(parts))
-            yield from self._add(whole[len(self._received) :])
+        received = "".join(self._received)
+        if whole.startswith(received):
+            self._refused = self._refused or (not received and _only_refusals(parts))
+            yield from self._add(whole[len(received) :])
         yield from self._tags.end()
         for part in parts:
             yield from self._annotations(part)
@@ -173,7 +174,7 @@ class ResponseReading:
         text, _ = split_content(fields.get("delta"))
         self._deltas = True
         for place in _places(fields):
-            self._parts[place] = self._parts.get(place, "") + text
+            self._parts.setdefault(place, []).append(text)
         yield from self._add(text)
 
     def _part_done(self, fields: dict[str, Any], part: dict[str, Any]) -> Iterator[Event]:
@@ -181,13 +182,13 @@ class ResponseReading:
         if self._is_commentary(fields) or part.get("type") not in TEXTS:
             return
         text, places = _text_in(part), _places(fields)
-        had = next((self._parts[place] for place in places if place in self._parts), None)
+        had = next(("".join(self._parts[place]) for place in places if place in self._parts), None)
         # Deltas may have had this part already, under ids that change or that are told in another way.
         if had is None and (self._deltas or not self._kinds.intersection(place[0] for place in places)):
-            had = text if self._received.endswith(text) else ""
+            had = text if "".join(self._received).endswith(text) else ""
         if text.startswith(had or ""):
             self._kinds.update(place[0] for place in places)
-            self._parts.update(dict.fromkeys(places, text))
+            self._parts.update({place: [text] for place in places})
             self._refused = self._refused or (part["type"] == "refusal" and not self._received)
             yield from self._add(text[len(had or "") :])
         yield from self._annotations(part)
@@ -227,7 +228,7 @@ class ResponseReading:
 
     def _add(self, text: str) -> Iterator[Event]:
         if text:
-            self._received += text
+            self._received.append(text)
             yield from self._tags.feed(text)
 
     def _annotations(self, part: dict[str, Any]) -> Iterator[Event]:
