@@ -23,6 +23,9 @@ CONTEXT = 1024
 LONG = 4 * PATIENCE
 """Seconds for what a model does. On a machine that is busy with other tests it says 5 tokens a second, not 50."""
 
+NO_SPINNING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+"""Threads of llama.cpp that sleep while they wait for each other. Spinning, they take the cores from all others."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -72,7 +75,8 @@ def _made(environment: str) -> Peer:
 def _do(tool: str, *arguments: str) -> str:
     # To a file: a pipe would stay open in the server that it starts.
     with tempfile.TemporaryFile("w+") as said:
-        subprocess.run(["bash", tool, *arguments], check=True, timeout=10 * PATIENCE, stdout=said)
+        command = ["bash", tool, *arguments]
+        subprocess.run(command, check=True, timeout=10 * PATIENCE, stdout=said, env=os.environ | NO_SPINNING)
         said.seek(0)
         return said.read()
 
