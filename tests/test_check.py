@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -104,3 +106,70 @@ def test_elasticsearch_is_looked_at_when_it_is_set(check: Check) -> None:
     code, output = check(ES_URL=server.url)
     assert code == 1
     assert f"!!  Elasticsearch: Elasticsearch at {server.url} cannot be reached: nothing listens there" in output
+
+
+def test_a_model_is_asked_what_visitors_ask_and_what_it_can_do_is_told(check: Check, upstream: OpenAIServer) -> None:
+    code, output = check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    assert code == 0, output
+    for line in (
+        "ok  assistant: responses answered two questions of one conversation",
+        "ok  a long conversation: 48000 characters of earlier turns fit (CHAT_HISTORY_CHARS)",
+        "ok  a stop: the answer",
+        "--  the answers came by Responses",
+        "--  tokens are counted (usage)",
+        "--  functions (tools): accepted",
+    ):
+        assert line in output, output
+
+
+def test_a_server_that_answers_only_the_first_question_does_not_pass(check: Check, upstream: OpenAIServer) -> None:
+    upstream.next(Scenario())
+    upstream.scenario = Scenario(status=400, code=400, message="Cannot determine type of 'item'")
+    code, output = check(
+        ASSISTANT="responses", CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
+    )
+    assert code == 1
+    assert "!!  assistant: assistant_refused" in output
+
+
+def test_what_was_found_out_is_told_and_kept_for_the_server(
+    check: Check, upstream: OpenAIServer, tmp_path: Path
+) -> None:
+    upstream.absent = {"/responses": 404}
+    upstream.scenario = Scenario(context_limit=9000, refuse_parameter="stream_options", no_usage=True)
+    code, output = check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    assert code == 0, output
+    for line in (
+        "--  the answers came by Chat Completions",
+        "--  it takes no stream_options",
+        "--  tokens are not counted: it reports no usage",
+        "ok  what was learned about the model: kept for the next start",
+    ):
+        assert line in output, output
+    assert "older turns are left out" in output
+    with sqlite3.connect(tmp_path / "data" / "journal.sqlite3") as journal:
+        (facts,) = journal.execute("SELECT facts FROM model_facts").fetchone()
+    assert {"no_responses", "replaced", "window"} <= json.loads(facts).keys()
+
+
+def test_a_server_without_functions_is_told(check: Check, upstream: OpenAIServer) -> None:
+    upstream.scenario = Scenario(refuse_parameter="tools")
+    assert (
+        "functions (tools): refused"
+        in check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)[1]
+    )
+
+
+def test_a_missing_model_is_told_with_the_models_that_there_are(check: Check, upstream: OpenAIServer) -> None:
+    code, output = check(CHAT_MODEL="a-modle", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    assert code == 1
+    assert "CHAT_MODEL is none of them: a-model" in output
+
+
+def test_a_model_without_text_does_not_pass(check: Check, upstream: OpenAIServer) -> None:
+    upstream.scenario = Scenario(thoughts="Let me think.", only_thoughts=True)
+    code, output = check(
+        ASSISTANT="chat", CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
+    )
+    assert code == 1
+    assert "assistant_empty (it only thought)" in output
