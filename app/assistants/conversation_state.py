@@ -7,6 +7,7 @@ conversation lacks, because another assistant answered them, are added before th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -86,8 +87,15 @@ class ConversationAssistant:
     def _answer(self, question: Question, known: str | None, history: Sequence[Exchange]) -> Steps[None]:
         there = known or (yield from self._created(question))
         yield Trace(thread_id=there)
-        yield from self._add(question, there, lacking(history, there))
-        yield from self._responses.in_conversation(question, there)
+        try:
+            yield from self._add(question, there, lacking(history, there))
+            yield from self._responses.in_conversation(question, there)
+        except AssistantError as error:
+            if known is None and error.code == Code.CONTEXT_TOO_LONG:
+                # The turn will name another one, and nobody could find this to delete it.
+                with suppress(AssistantError):
+                    self.forget(there, ())
+            raise
 
     def _created(self, question: Question) -> Steps[str]:
         made = yield from self._call(question, self._client.conversations.create)

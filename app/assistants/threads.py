@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +75,14 @@ class ThreadsAssistant:
 
     def _answered(self, question: Question) -> Steps[None]:
         thread = yield from self._prepared(question)
-        yield from retried(lambda: self._answer(question, thread), question.cancellation, repeatable=False)
+        try:
+            yield from retried(lambda: self._answer(question, thread), question.cancellation, repeatable=False)
+        except AssistantError as error:
+            if thread.id != question.remote.thread_id and error.code == Code.CONTEXT_TOO_LONG:
+                # The turn will name another one, and nobody could find this to delete it.
+                with suppress(AssistantError):
+                    self.forget(thread.id, ())
+            raise
 
     def forget(self, thread_id: str, responses: Sequence[str]) -> None:  # noqa: ARG002  its runs go with it
         """Delete a thread with everything in it."""

@@ -67,13 +67,19 @@ def test_a_conversation_that_is_too_long_over_there_goes_on_in_a_new_one_with_wh
 ) -> None:
     first = list(theirs.stream(Question("t1", "c", "alpha")))
     there = thread_of(first)
-    known = [Exchange("x" * 400, "y" * 400, there), Exchange("alpha", text_of(first), there)]
-    upstream.scenario = Scenario(context_limit=300)
-    upstream.next(Scenario(status=400, code="context_length_exceeded"))
+    known = [Exchange("x" * 40, "y" * 60, there), Exchange("x" * 40, "y" * 50, there), Exchange("alpha", "beta", there)]
+    upstream.responses.conversations[there].items[0]["content"] = "x" * 900
+    upstream.scenario = Scenario(context_limit=60)
     events = list(theirs.stream(Question("t3", "c", "gamma", known, Remote(there))))
     assert isinstance(events[-1], Finished)
     assert "alpha" in text_of(events)
-    assert len(upstream.asked("/conversations", method="POST")) == 2
+    # What was begun on the way and given up is not left over there.
+    assert len(upstream.asked("/conversations", method="POST")) == 3
+    assert set(upstream.responses.conversations) == {there, last_thread_of(events)}
+
+
+def last_thread_of(events: list[object]) -> str:
+    return [event.thread_id for event in events if isinstance(event, Trace) and event.thread_id][-1]
 
 
 @pytest.mark.parametrize("body", ["html", "json"])
