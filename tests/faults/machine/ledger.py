@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.chat.interfaces import Delta, Event, Exchange, Finished, Question
+from app.chat.text import has_text
 from app.chat.turns import FOLLOWING, Turn, TurnState
 
 MARKER = re.compile(r"【\d+:\d+†([^【】\n]*)】")
@@ -178,7 +179,9 @@ class Ledger:
             told.deltas.append(event.text)
         elif isinstance(event, Finished):
             told.completed = event
-            self.causes[turn_id].add(event.state)
+            # An answer without text is none.
+            said = has_text((event.text or "") + "".join(told.deltas))
+            self.causes[turn_id].add(event.state if said else "failed")
 
     def may_fail(self, rows: Iterable[Row]) -> None:
         """There is a cause by which these turns may fail."""
