@@ -17,9 +17,9 @@ import openai
 from app.assistants.history import lacking, newest_half
 from app.assistants.learned import Learned
 from app.assistants.openai_client import FORGET_WITHIN, gone_is_well, translated
-from app.assistants.refusals import UNAVAILABLE
 from app.assistants.responses import ResponsesAssistant, exchange_items
 from app.assistants.retrying import Steps, retried, shortened
+from app.assistants.upstream_errors import UNAVAILABLE
 from app.chat.interfaces import Exchange, Question, Trace
 from app.errors import AssistantError, Code
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from app.assistants.refusals import REFUSED, SENTENCES, UNAVAILABLE
+from app.assistants.upstream_errors import REFUSED, SENTENCES, UNAVAILABLE
 from app.errors import AssistantError, Code
 
 log = logging.getLogger(__name__)
@@ -95,8 +96,17 @@ class Endings:
         return "complete"
 
 
+def used_up(usage: dict[str, int] | None, sent: Mapping[str, Any], limits: Sequence[str]) -> bool:
+    """Whether an answer has all the tokens that it could have, by one of the `limits` that were `sent`.
+
+    Some servers (llama.cpp by Responses, LitServe) call such an answer whole: only the number of tokens tells.
+    """
+    limit = next((sent[name] for name in limits if name in sent), None)
+    return limit is not None and (usage or {}).get("output_tokens", 0) >= limit
+
+
 def shown(word: str) -> str:
-    """A word of the other side as a log may have it."""
+    """A server's word if it is safe to log."""
     return word if re.fullmatch(r"[a-z_]{1,40}", word) else "a word of its own"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 USAGE = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
@@ -32,15 +31,6 @@ def tokens_of(usage: object, names: dict[str, str]) -> dict[str, int] | None:
         if _is_count(reasoning) and reasoning:
             found["reasoning_tokens"] = reasoning
     return found or None
-
-
-def used_up(usage: dict[str, int] | None, sent: Mapping[str, Any], limits: Sequence[str]) -> bool:
-    """Whether an answer has all the tokens that it could have, by one of the `limits` that were `sent`.
-
-    Some servers (llama.cpp by Responses, LitServe) call such an answer whole: only the number of tokens tells.
-    """
-    limit = next((sent[name] for name in limits if name in sent), None)
-    return limit is not None and (usage or {}).get("output_tokens", 0) >= limit
 
 
 def _is_count(value: object) -> bool:

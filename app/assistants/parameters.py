@@ -21,24 +21,11 @@ MOST_TRIES = 8
 
 
 class Parameters:
-    """The optional parameters of one API at one server. `wanted`: by name, as the settings ask for them."""
+    """The optional parameters of one turn's requests to one API.
 
-    def __init__(self, api: str, wanted: dict[str, Any], learned: Learned) -> None:
-        self._api = api
-        self._wanted = wanted
-        self._learned = learned
-
-    def for_turn(self, question: Question, alternatives: Iterable[str] = ()) -> TurnParameters:
-        """Those of the requests for one question.
-
-        `alternatives`: parameters, and stand-ins for shapes of the request, that are given up one by one when it is
-        refused for a reason that is not named.
-        """
-        return TurnParameters(self._api, self._wanted, self._learned, question, alternatives)
-
-
-class TurnParameters:
-    """The parameters of one turn's requests."""
+    `wanted`: by name, as the settings ask for them. `alternatives`: parameters, and stand-ins for shapes of the
+    request, that are given up one by one when it is refused for a reason that is not named.
+    """
 
     def __init__(
         self, api: str, wanted: dict[str, Any], learned: Learned, question: Question, alternatives: Iterable[str]

@@ -27,27 +27,13 @@ from app.assistants.error_words import (
     NOT_ABOUT_LENGTH,
     OBJECT,
     OBJECTION,
-    OBJECTS,
     ROUTE,
     SYSTEM_ROLE,
     TOO_BUSY,
     TOO_LARGE,
     TOO_LONG,
 )
-from app.errors import AssistantError, Code
-
-UNAVAILABLE = "The assistant cannot be reached at the moment. Please try again shortly."
-REFUSED = "The assistant could not answer this message."
-
-SENTENCES = {
-    Code.ASSISTANT_UNAVAILABLE: UNAVAILABLE,
-    Code.ASSISTANT_BUSY: "The assistant is busy at the moment. Please try again shortly.",
-    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell whoever runs it.",
-    Code.ASSISTANT_REFUSED: REFUSED,
-    Code.ASSISTANT_QUOTA: "The assistant of this site cannot answer for now: its allowance is used up.",
-    Code.CONTENT_FILTERED: "The assistant may not answer this message.",
-    Code.CONTEXT_TOO_LONG: "This message is too long for the assistant. Please shorten it.",
-}
+from app.errors import Code
 
 OPTIONAL = (
     "store", "instructions", "tools", "reasoning", "stream_options",
@@ -177,34 +163,6 @@ def refusal_of(body: object, status: int | None = None) -> Refusal:
         tuple(part for part in parameters if part),
         text,
         has_code,
-    )
-
-
-def upstream_error(
-    body: object, status: int | None = None, *, request_id: str | None = None, retry_after: float | None = None
-) -> AssistantError:
-    """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret.
-
-    `body`: what came, of whichever shape. `status`: of the response; None for an error within a stream.
-    """
-    refusal = refusal_of(body, status)
-    ours = refusal.code
-    # A code is a word; whatever else stands there may be a secret.
-    word = next((word for word in refusal.words if re.fullmatch(r"[a-z_]{1,60}", word)), None)
-    known = {"status": refusal.status, "code": word, "request": request_id}
-    named = OBJECT.search(refusal.text) or any(word in refusal.text.lower() for word in OBJECTS)
-    about_an_object = refusal.has_code or bool(named)
-    return AssistantError(
-        ours,
-        SENTENCES[ours],
-        detail=", ".join(f"{name} {value}" for name, value in known.items() if value),
-        retry_after=retry_after,
-        transient=ours in (Code.ASSISTANT_BUSY, Code.ASSISTANT_UNAVAILABLE) and not refusal.about_the_route,
-        no_such_route=refusal.about_the_route,
-        no_such_object=refusal.status == 404 and about_an_object,
-        status=refusal.status,
-        parameters=refusal.optional,
-        mentioned=refusal.mentioned - refusal.optional,
     )
 
 

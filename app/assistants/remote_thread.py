@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.assistants.fields import mapping
-from app.assistants.refusals import SENTENCES
 from app.assistants.retrying import Steps
 from app.assistants.thread_runs import ACTIVE, Calls, leave_run, status_of
+from app.assistants.upstream_errors import SENTENCES
 from app.chat.interfaces import Cancellation, Exchange, Trace
 from app.errors import AssistantError, Code
 

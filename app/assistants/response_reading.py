@@ -10,13 +10,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.assistants.content import ThinkTags, split_content, without_thoughts
-from app.assistants.endings import Ending, ending_of
-from app.assistants.fields import mapping, sequence, text_of, tokens_of, used_up
-from app.assistants.openai_client import DONE, ERRORS, JUNK, WHOLE, cut, not_an_answer
-from app.assistants.refusals import REFUSED, is_error, upstream_error
-from app.assistants.tools import UNNAMED, valid_arguments
-from app.chat.interfaces import Citation, Event, Reasoning
+from app.assistants.content import split_content
+from app.assistants.endings import Ending, ending_of, used_up
+from app.assistants.event_stream import DONE, ERRORS, JUNK, WHOLE
+from app.assistants.fields import mapping, sequence, text_of, tokens_of
+from app.assistants.reading import Reading
+from app.assistants.refusals import is_error
+from app.assistants.response_items import (
+    TEXTS,
+    answer_parts,
+    messages_of,
+    only_refusals,
+    output_of,
+    parts_of,
+    sendable_call,
+    text_in,
+    thoughts_in,
+)
+from app.assistants.think_tags import without_thoughts
+from app.assistants.upstream_errors import REFUSED, cut, not_an_answer, upstream_error
+from app.chat.interfaces import Citation, Event
 from app.errors import AssistantError, Code
 
 USAGE = {name: name for name in ("input_tokens", "output_tokens", "total_tokens")}
@@ -40,7 +53,6 @@ THOUGHTS = frozenset(
     ("response.reasoning_text.delta", "response.reasoning_summary_text.delta", "response.reasoning.delta")
 )
 WHOLE_THOUGHTS = frozenset(("response.reasoning_text.done", "response.reasoning_summary_text.done"))
-TEXTS = ("output_text", "text", "refusal")
 
 Place = tuple[str, Any, int]
 """How a part is told apart: by the `index` of its item or by the `item`'s id, and by its number in it."""
@@ -58,21 +70,18 @@ class Response:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
-class ResponseReading:
+class ResponseReading(Reading):
     """The state of one stream that is being read."""
 
     def __init__(self) -> None:
-        self._tags = ThinkTags()
-        self._received: list[str] = []
+        super().__init__()
         self._parts: dict[Place, list[str]] = {}
         self._kinds: set[str] = set()
         self._deltas = False
         self._cited: set[tuple[str, str]] = set()
         self._commentary: set[object] = set()
         self._calls: dict[str, dict[str, Any]] = {}
-        self._thought = False
         self._refused = False
-        self._junk = False
         self._status = ""
         self._response: dict[str, Any] = {}
 
@@ -110,16 +119,15 @@ class ResponseReading:
 
     def rest(self) -> Iterator[Event]:
         """What stands in the completed response only."""
-        for item in _output(self._response):
+        for item in output_of(self._response):
             if item.get("type") == "reasoning" and not self._thought:
-                yield from self._think(_thoughts_in(item))
-        parts = _answer_parts(self._response)
-        whole = "".join(map(_text_in, parts))
-        received = "".join(self._received)
-        if whole.startswith(received):
-            self._refused = self._refused or (not received and _only_refusals(parts))
-            yield from self._add(whole[len(received) :])
-        yield from self._tags.end()
+                yield from self._think(thoughts_in(item))
+        parts = answer_parts(self._response)
+        whole = "".join(map(text_in, parts))
+        if whole.startswith(self.received):
+            self._refused = self._refused or (not self.received and only_refusals(parts))
+            yield from self._add(whole[len(self.received) :])
+        yield from self.tags.end()
         for part in parts:
             yield from self._annotations(part)
 
@@ -146,8 +154,8 @@ class ResponseReading:
 
     def _text(self) -> str:
         """The answer: as the completed response has it, else as it was streamed."""
-        whole = "".join(map(_text_in, _answer_parts(self._response)))
-        return without_thoughts(whole) if whole else self._tags.said
+        whole = "".join(map(text_in, answer_parts(self._response)))
+        return without_thoughts(whole) if whole else self.tags.said
 
     def _last(self, name: str, fields: dict[str, Any]) -> None:
         if name == DONE:
@@ -163,7 +171,7 @@ class ResponseReading:
             raise not_an_answer(200, "JSON")
         # An event that ends a response is believed, whatever a server forgot to change in the response itself.
         found = [TERMINAL.get(name, "completed"), STATUSES.get(said, "completed")]
-        found += ["incomplete"] if any(item.get("status") == "incomplete" for item in _messages(response)) else []
+        found += ["incomplete"] if any(item.get("status") == "incomplete" for item in messages_of(response)) else []
         found += ["failed"] if response.get("error") else []
         self._status = max(found, key=WORSE.index)
         self._response = response
@@ -181,11 +189,11 @@ class ResponseReading:
         """The part of a message is whole: what no delta had of it comes now."""
         if self._is_commentary(fields) or part.get("type") not in TEXTS:
             return
-        text, places = _text_in(part), _places(fields)
+        text, places = text_in(part), _places(fields)
         had = next(("".join(self._parts[place]) for place in places if place in self._parts), None)
         # Deltas may have had this part already, under ids that change or that are told in another way.
         if had is None and (self._deltas or not self._kinds.intersection(place[0] for place in places)):
-            had = text if "".join(self._received).endswith(text) else ""
+            had = text if self.received.endswith(text) else ""
         if text.startswith(had or ""):
             self._kinds.update(place[0] for place in places)
             self._parts.update({place: [text] for place in places})
@@ -202,9 +210,9 @@ class ResponseReading:
         elif kind == "function_call":
             self._calls[_call_key(item, fields)] = item
         elif name.endswith(".done") and kind == "reasoning" and not self._thought:
-            yield from self._think(_thoughts_in(item))
+            yield from self._think(thoughts_in(item))
         elif name.endswith(".done") and kind == "message":
-            for number, part in enumerate(_content(item)):
+            for number, part in enumerate(parts_of(item)):
                 yield from self._part_done({"item_id": item.get("id"), **fields, "content_index": number}, part)
 
     def _arguments(self, name: str, fields: dict[str, Any]) -> None:
@@ -216,20 +224,10 @@ class ResponseReading:
 
     def _all_calls(self) -> list[dict[str, Any]]:
         """Every call: those of the completed response, and those that were streamed and are not in it."""
-        found = [item for item in _output(self._response) if item.get("type") == "function_call"]
+        found = [item for item in output_of(self._response) if item.get("type") == "function_call"]
         known = {item.get("call_id") for item in found} | {item.get("id") for item in found}
         missing = [c for c in self._calls.values() if not known & ({c.get("call_id"), c.get("id")} - {None})]
-        return [_sendable(call, number) for number, call in enumerate((*found, *missing))]
-
-    def _think(self, text: str) -> Iterator[Event]:
-        if text:
-            self._thought = True
-            yield Reasoning(text)
-
-    def _add(self, text: str) -> Iterator[Event]:
-        if text:
-            self._received.append(text)
-            yield from self._tags.feed(text)
+        return [sendable_call(call, number) for number, call in enumerate((*found, *missing))]
 
     def _annotations(self, part: dict[str, Any]) -> Iterator[Event]:
         for annotation in sequence(part.get("annotations")):
@@ -260,46 +258,3 @@ def _places(fields: dict[str, Any]) -> list[Place]:
 def _call_key(item: dict[str, Any], fields: dict[str, Any]) -> str:
     key = fields.get("output_index")
     return str(key if isinstance(key, int) else item.get("id") or fields.get("item_id") or item.get("call_id"))
-
-
-def _sendable(call: dict[str, Any], number: int) -> dict[str, Any]:
-    """A call that can be sent back: with an id, a name, and arguments that are a JSON object."""
-    ident = call.get("call_id") or call.get("id") or f"call_{number}"
-    arguments = valid_arguments(call.get("arguments"))
-    return {**call, "call_id": ident, "name": call.get("name") or UNNAMED, "arguments": arguments}
-
-
-def _thoughts_in(item: dict[str, Any]) -> str:
-    return split_content([*sequence(item.get("summary")), *sequence(item.get("content"))])[1]
-
-
-def _output(response: dict[str, Any]) -> list[dict[str, Any]]:
-    return [mapping(item) for item in sequence(response.get("output"))]
-
-
-def _messages(response: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages that are the answer, as the completed response has them."""
-    return [i for i in _output(response) if i.get("type", "message") == "message" and i.get("phase") != "commentary"]
-
-
-def _content(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of a message; a plain string is one."""
-    content = message.get("content")
-    return [{"type": "text", "text": content}] if isinstance(content, str) else [*map(mapping, sequence(content))]
-
-
-def _answer_parts(response: dict[str, Any]) -> list[dict[str, Any]]:
-    """The text parts of the answer's messages, as the completed response has them; a refusal where there are none."""
-    parts = [part for message in _messages(response) for part in _content(message) if part.get("type") in TEXTS]
-    texts = [part for part in parts if part["type"] != "refusal"]
-    if not parts and isinstance(response.get("output_text"), str):
-        return [{"type": "text", "text": response["output_text"]}]
-    return texts or parts
-
-
-def _only_refusals(parts: list[dict[str, Any]]) -> bool:
-    return bool(parts) and all(part["type"] == "refusal" for part in parts)
-
-
-def _text_in(part: dict[str, Any]) -> str:
-    return text_of(part.get("refusal")) if part.get("type") == "refusal" else split_content(part)[0]

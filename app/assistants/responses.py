@@ -15,7 +15,7 @@ import openai
 
 from app.assistants.learned import Learned
 from app.assistants.openai_client import OPENED, stream_events
-from app.assistants.parameters import Parameters, TurnParameters
+from app.assistants.parameters import Parameters
 from app.assistants.response_reading import Response, ResponseReading
 from app.assistants.retrying import Steps, retried, shortened
 from app.assistants.tools import MOST_ROUNDS, NO_SUCH_FUNCTION, add_usage, too_many_rounds
@@ -53,7 +53,7 @@ class ResponsesAssistant:
         """The answer's events. Raises `AssistantError`."""
 
         def answer(history: Sequence[Exchange]) -> Steps[None]:
-            def items(parameters: TurnParameters) -> list[Any]:
+            def items(parameters: Parameters) -> list[Any]:
                 return as_input(question, history, plain=parameters.accepts(PLAIN))
 
             return self._rounds(question, items, {"store": False}, shapes=bool(history))
@@ -65,7 +65,7 @@ class ResponsesAssistant:
         return self._rounds(question, lambda _: as_input(question, ()), {}, conversation=conversation)
 
     def _rounds(
-        self, question: Question, items: Callable[[TurnParameters], list[Any]], wanted: dict[str, Any], *,
+        self, question: Question, items: Callable[[Parameters], list[Any]], wanted: dict[str, Any], *,
         shapes: bool = False, **where: Any,
     ) -> Steps[None]:  # fmt: skip
         """Responses until one has an answer. `where`: the `conversation` that keeps the items, if they are theirs.
@@ -73,7 +73,7 @@ class ResponsesAssistant:
         `shapes`: what `items` gives has more than one shape, of which a server may refuse the first.
         """
         alternatives = [name for name in (PLAIN, "reasoning") if shapes or name in self._options]
-        parameters = Parameters("responses", wanted | self._options, self._learned).for_turn(question, alternatives)
+        parameters = Parameters(self.name, wanted | self._options, self._learned, question, alternatives)
         added: list[Any] = []
         texts: list[str] = []
         usage: dict[str, int] = {}
@@ -97,8 +97,8 @@ class ResponsesAssistant:
         raise too_many_rounds()
 
     def _round(
-        self, question: Question, items: Callable[[TurnParameters], list[Any]], added: list[Any],
-        parameters: TurnParameters, where: dict[str, Any],
+        self, question: Question, items: Callable[[Parameters], list[Any]], added: list[Any],
+        parameters: Parameters, where: dict[str, Any],
     ) -> Steps[Response | None]:  # fmt: skip
         """One response. None: the question was cancelled."""
         given = [*items(parameters), *added]

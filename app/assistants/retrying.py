@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from app.assistants.history import fitting, newest_half, size_of
 from app.assistants.learned import Learned
-from app.assistants.refusals import SENTENCES
+from app.assistants.upstream_errors import SENTENCES
 from app.chat.interfaces import Cancellation, Delta, Event, Exchange, Finished, Question, Status
 from app.errors import AssistantError, Code
 

@@ -18,10 +18,10 @@ import openai
 
 from app.assistants.endings import Ending, ending_of
 from app.assistants.fields import USAGE, mapping, sequence, text_of, tokens_of
-from app.assistants.openai_client import cut, stream_events, translated
-from app.assistants.refusals import REFUSED, UNAVAILABLE, upstream_error
+from app.assistants.openai_client import stream_events, translated
 from app.assistants.retrying import Steps, retried
 from app.assistants.tools import NO_SUCH_FUNCTION
+from app.assistants.upstream_errors import REFUSED, UNAVAILABLE, cut, upstream_error
 from app.chat.interfaces import Cancellation, Citation, Delta, Event, Finished, Trace
 from app.errors import AssistantError, Code
 

@@ -26,10 +26,6 @@ class Call:
     name: str = ""
     arguments: str = ""
 
-    @property
-    def valid_arguments(self) -> str:
-        return valid_arguments(self.arguments)
-
 
 class CallParts:
     """The calls of one completion. A server tells by an index which call a part belongs to, by an id, or not at all."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.assistants.content import ThinkTags, split_content, thoughts_of, without_thoughts
+from app.assistants.content import split_content, thoughts_of
+from app.assistants.think_tags import ThinkTags, without_thoughts
 from app.chat.interfaces import Delta, TakenBack
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.assistants.refusals import upstream_error
+from app.assistants.upstream_errors import upstream_error
 
 VLLM_LENGTH = (
     "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens (112946 in the messages, "
