@@ -76,8 +76,8 @@ def create(settings: Settings) -> Flask:
         shipper=kept.shipper, background=kept.background,
     )  # fmt: skip
     log.info("who answers: %s", assistant.name)
-    if learned.facts:
-        log.info("known about its model from earlier: %s", "; ".join(learned.sentences()))
+    if known := learned.sentences():
+        log.info("known about its model from earlier: %s", "; ".join(known))
     return flask
 
 
@@ -89,7 +89,11 @@ def _about_model(settings: Settings, assistant: Assistant, learned: Learned) -> 
 def _learned(settings: Settings, database: Database) -> Learned:
     """What earlier turns found out about the model that answers."""
     model = settings.chat_model if settings.who_answers in ("responses", "chat") else None
-    return Learned(ModelFacts(database, settings.openai_base_url, model) if model else None)
+    if model is None:
+        return Learned()
+    facts = ModelFacts(database, settings.openai_base_url, model)
+    facts.forget_others()
+    return Learned(facts)
 
 
 def _add_reading(

@@ -31,7 +31,7 @@ def assistant_for(settings: Settings, learned: Learned | None = None) -> Assista
     learned = learned or Learned()
     client = _client(settings)
     if settings.who_answers == "threads":
-        return ThreadsAssistant(client, settings.assistant_id or "", **_options(settings))
+        return ThreadsAssistant(client, settings.assistant_id or "", **_options(settings), learned=learned)
     if settings.who_answers == "chat":
         return _chat(client, settings, learned)
     options = _options(settings) | _tools(settings) | _reasoning(settings)

@@ -51,6 +51,7 @@ class Answer:
         self._lock = threading.Lock()
         self._pieces: list[str] = []
         self._begins_at = 0
+        self._has_text = False
         self._sources = Sources()
         self._thoughts = Thoughts(show_reasoning)
         self._request_ids: list[str] = []
@@ -73,11 +74,13 @@ class Answer:
             self._heard(now)
             if isinstance(event, Delta):
                 self._tell_thoughts(now)
+                self._has_text = self._has_text or has_text(event.text)
                 self._send(self._coalescer.add(self._sources.pass_on(self._fitting(event.text)), now), utc)
             elif isinstance(event, TakenBack):
                 self._coalescer.hold(self._sources.rest())
                 self._send(self._coalescer.rest(), utc)
                 self._begins_at = len(self._pieces)
+                self._has_text = False
             elif isinstance(event, Reasoning):
                 self._thoughts.add(event.text, now)
             elif isinstance(event, Citation):
@@ -117,9 +120,7 @@ class Answer:
     def empty(self) -> bool:
         """It has no text, neither streamed nor completed."""
         completed = (self._finished and self._finished.text) or ""
-        with self._lock:
-            held = self._coalescer.holds or self._sources.holds
-        return not (held or has_text(completed) or any(map(has_text, self._pieces[self._begins_at :])))
+        return not (self._has_text or has_text(completed))
 
     @property
     def thought(self) -> bool:

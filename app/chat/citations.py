@@ -37,11 +37,6 @@ class Sources:
         held, self._held = self._held, ""
         return held
 
-    @property
-    def holds(self) -> bool:
-        """There is text that may become a marker."""
-        return bool(self._held)
-
     def numbered(self, text: str) -> str:
         """A whole text with numbers for markers."""
         return (

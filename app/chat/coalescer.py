@@ -18,11 +18,6 @@ class Coalescer:
         self._held: list[str] = []
         self._sent_at = float("-inf")
 
-    @property
-    def holds(self) -> bool:
-        """There is text that was not given yet."""
-        return any(text.strip() for text in self._held)
-
     def add(self, text: str, now: float) -> str | None:
         self.hold(text)
         return self.due(now)

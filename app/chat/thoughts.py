@@ -11,7 +11,7 @@ MOST = 100_000
 
 
 class Thoughts:
-    """The reasoning of one answer. `shown`: whether anybody is to see it; if not, no text is kept."""
+    """The reasoning of one answer. `show`: visitors see it; without that no text is kept."""
 
     def __init__(self, show: bool) -> None:
         self._show = show

@@ -70,9 +70,12 @@ def _check_journal(settings: Settings) -> str:
 
 
 def _check_demo(settings: Settings) -> list[str | None]:
-    demo = assistant_for(settings)
-    text = "".join(event.text for event in demo.stream(Question("check", "check", "Hello")) if isinstance(event, Delta))
-    return [_report("assistant", lambda: f"the demo answered with {len(text)} characters", str)]
+    def ask() -> str:
+        events = assistant_for(settings).stream(Question("check", "check", "Hello"))
+        count = sum(len(event.text) for event in events if isinstance(event, Delta))
+        return f"the demo answered with {count} characters"
+
+    return [_report("assistant", ask, str)]
 
 
 def _check_model(settings: Settings) -> list[str | None]:
@@ -95,7 +98,7 @@ def _keep(settings: Settings, learned: Learned) -> str:
     """Keep what was found out, so that the server knows it after its next start."""
     database = Database(DataDir(settings.data_dir).path / "journal.sqlite3")
     facts = ModelFacts(database, settings.openai_base_url, settings.chat_model or "")
-    facts.read()
+    facts.forget_others()
     facts.write(learned.facts)
     database.close()
     return "kept for the next start" if learned.facts else "nothing; it takes what OpenAI takes"

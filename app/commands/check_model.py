@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from app.assistants.choose import assistant_for, offering_a_function
 from app.assistants.learned import Learned
-from app.chat.interfaces import Assistant, Delta, Exchange, Finished, Question, Reasoning, Remote, Trace
+from app.chat.interfaces import Assistant, Delta, Exchange, Finished, Question, Reasoning, Remote, TakenBack, Trace
+from app.chat.text import has_text
 from app.errors import AssistantError, Code
 from app.settings import Settings
 
@@ -68,13 +69,16 @@ class ModelCheck:
 
     def stop(self) -> str:
         question = Question("check-stop", "check-stop", LONG)
+        stopped_at: float | None = None
         for event in self._assistant.stream(question):
-            if isinstance(event, Delta | Reasoning) and not question.cancellation.cancelled:
-                stopped_at = time.monotonic()
-                question.cancellation.cancel()
             if isinstance(event, Finished):
                 return "the answer was over before it could be stopped"
-        took = time.monotonic() - stopped_at if question.cancellation.cancelled else STOPS_WITHIN
+            if isinstance(event, Delta | Reasoning) and stopped_at is None:
+                stopped_at = time.monotonic()
+                question.cancellation.cancel()
+        if stopped_at is None:
+            raise AssistantError(Code.ASSISTANT_EMPTY, "The answer is empty.", detail="no text came")
+        took = time.monotonic() - stopped_at
         if took >= STOPS_WITHIN:
             raise AssistantError(Code.ASSISTANT_UNAVAILABLE, f"A stopped answer went on for {took:.0f} s.")
         return f"the answer ended {took:.2f} s after it"
@@ -112,6 +116,8 @@ def _ask(assistant: Assistant, text: str, history: Sequence[Exchange] = (), remo
     for event in assistant.stream(Question("check", "check", text, history, remote or Remote())):
         if isinstance(event, Delta):
             said.append(event.text)
+        elif isinstance(event, TakenBack):
+            said.clear()
         elif isinstance(event, Reasoning):
             thought = True
         elif isinstance(event, Trace):
@@ -121,7 +127,7 @@ def _ask(assistant: Assistant, text: str, history: Sequence[Exchange] = (), remo
     if finished is None:
         raise AssistantError(Code.ASSISTANT_UNAVAILABLE, "The answer has no end.")
     answer = finished.text or "".join(said)
-    if not answer.strip():
+    if not has_text(answer):
         detail = "it only thought" if thought else "no text came"
         raise AssistantError(Code.ASSISTANT_EMPTY, "The answer is empty.", detail=detail)
     return Answered(answer, finished, thread_id, thought)

@@ -22,11 +22,15 @@ class ModelFacts:
         self._key = f"{_without_user(address) if address else 'OpenAI'} {model}"
 
     def read(self) -> dict[str, Any]:
-        """The facts of earlier runs; those about any other model are removed."""
-        ours = model_facts.c.model == self._key
-        self._database.write(lambda connection: connection.execute(delete(model_facts).where(~ours)))
+        """The facts of earlier runs."""
+        ours = select(model_facts.c.facts).where(model_facts.c.model == self._key)
         with self._database.reading() as connection:
-            return dict(connection.scalar(select(model_facts.c.facts).where(ours)) or {})
+            return dict(connection.scalar(ours) or {})
+
+    def forget_others(self) -> None:
+        """Remove the facts about every other model."""
+        others = delete(model_facts).where(model_facts.c.model != self._key)
+        self._database.write(lambda connection: connection.execute(others))
 
     def write(self, facts: dict[str, Any]) -> None:
         """Keep all facts, in the place of those that were kept before."""

@@ -359,11 +359,11 @@ class TestReasoning:
         upstream.scenario = Scenario(say="I wonder.\n</think>\n\nHello to you.")
         assert final_text(ask(one)) == "Hello to you."
 
-    def test_its_tokens_are_counted(self, upstream: OpenAIServer, responses: ResponsesAssistant) -> None:
+    def test_its_tokens_are_counted(self, upstream: OpenAIServer, one: Assistant) -> None:
         upstream.scenario = Scenario(say="Hello.", thoughts="Let me think.")
-        usage = end_of(ask(responses)).usage
+        usage = end_of(ask(one)).usage
         assert usage is not None
-        assert usage["output_tokens"] > 0
+        assert 0 < usage["reasoning_tokens"] < usage["output_tokens"]
 
 
 class TestFunctionCalls:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,6 @@ from app.transcripts.database import Database
 from app.transcripts.model_facts import ModelFacts
 
 FACTS = {"no_responses": True, "replaced": {"chat": {"stream_options": None}}}
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "journal.sqlite3")
-    database.upgrade()
-    yield database
-    database.close()
 
 
 def test_facts_are_read_back_by_the_next_start(database: Database) -> None:
@@ -31,7 +22,9 @@ def test_facts_are_read_back_by_the_next_start(database: Database) -> None:
 @pytest.mark.parametrize(("address", "model"), [("http://b/v1", "m"), ("http://a/v1", "n"), (None, "m")])
 def test_another_model_or_address_forgets_them(database: Database, address: str | None, model: str) -> None:
     ModelFacts(database, "http://a/v1", "m").write(FACTS)
-    assert ModelFacts(database, address, model).read() == {}
+    other = ModelFacts(database, address, model)
+    other.forget_others()
+    assert other.read() == {}
     assert ModelFacts(database, "http://a/v1", "m").read() == {}
 
 
