@@ -38,6 +38,11 @@ def upstream() -> Iterator[OpenAIServer]:
         yield server
 
 
+def right(upstream: OpenAIServer) -> dict[str, str]:
+    """Settings with which the model answers."""
+    return {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
+
+
 def test_with_nothing_set_the_demo_works(check: Check) -> None:
     code, output = check()
     assert code == 0
@@ -60,9 +65,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(check: Check, tmp_path: Pat
 
 @pytest.mark.parametrize("assistant", ["responses", "chat"])
 def test_a_model_that_answers_is_ok(check: Check, upstream: OpenAIServer, assistant: str) -> None:
-    code, output = check(
-        ASSISTANT=assistant, CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
-    )
+    code, output = check(ASSISTANT=assistant, **right(upstream))
     assert (code, f"ok  assistant: {assistant} answered" in output) == (0, True), output
 
 
@@ -78,17 +81,16 @@ def test_a_model_that_answers_is_ok(check: Check, upstream: OpenAIServer, assist
 def test_each_fault_comes_with_what_to_do(
     check: Check, upstream: OpenAIServer, environment: dict[str, str], advice: str
 ) -> None:
-    right = {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
     if environment.get("OPENAI_BASE_URL") == "without /v1":
         environment = {"OPENAI_BASE_URL": upstream.base_url.removesuffix("/v1")}
-    code, output = check(**{**right, **environment})
+    code, output = check(**right(upstream) | environment)
     assert code == 1
     assert advice in output
     assert "sk-" not in output
 
 
 def test_quota_and_trouble_are_told_apart(check: Check, upstream: OpenAIServer) -> None:
-    settings = {"CHAT_MODEL": "a-model", "OPENAI_API_KEY": "sk-right", "OPENAI_BASE_URL": upstream.base_url}
+    settings = right(upstream)
     upstream.scenario = Scenario(status=429, code="insufficient_quota")
     assert "assistant_quota" in check(**settings)[1]
     upstream.scenario = Scenario(body="html")
@@ -109,7 +111,7 @@ def test_elasticsearch_is_looked_at_when_it_is_set(check: Check) -> None:
 
 
 def test_a_model_is_asked_what_visitors_ask_and_what_it_can_do_is_told(check: Check, upstream: OpenAIServer) -> None:
-    code, output = check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    code, output = check(**right(upstream))
     assert code == 0, output
     for line in (
         "ok  assistant: responses answered two questions of one conversation",
@@ -125,9 +127,7 @@ def test_a_model_is_asked_what_visitors_ask_and_what_it_can_do_is_told(check: Ch
 def test_a_server_that_answers_only_the_first_question_does_not_pass(check: Check, upstream: OpenAIServer) -> None:
     upstream.next(Scenario())
     upstream.scenario = Scenario(status=400, code=400, message="Cannot determine type of 'item'")
-    code, output = check(
-        ASSISTANT="responses", CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
-    )
+    code, output = check(ASSISTANT="responses", **right(upstream))
     assert code == 1
     assert "!!  assistant: assistant_refused" in output
 
@@ -137,7 +137,7 @@ def test_what_was_found_out_is_told_and_kept_for_the_server(
 ) -> None:
     upstream.absent = {"/responses": 404}
     upstream.scenario = Scenario(context_limit=9000, refuse_parameter="stream_options", no_usage=True)
-    code, output = check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    code, output = check(**right(upstream))
     assert code == 0, output
     for line in (
         "--  the answers came by Chat Completions",
@@ -154,22 +154,17 @@ def test_what_was_found_out_is_told_and_kept_for_the_server(
 
 def test_a_server_without_functions_is_told(check: Check, upstream: OpenAIServer) -> None:
     upstream.scenario = Scenario(refuse_parameter="tools")
-    assert (
-        "functions (tools): refused"
-        in check(CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)[1]
-    )
+    assert "functions (tools): refused" in check(**right(upstream))[1]
 
 
 def test_a_missing_model_is_told_with_the_models_that_there_are(check: Check, upstream: OpenAIServer) -> None:
-    code, output = check(CHAT_MODEL="a-modle", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url)
+    code, output = check(**right(upstream) | {"CHAT_MODEL": "a-modle"})
     assert code == 1
     assert "CHAT_MODEL is none of them: a-model" in output
 
 
 def test_a_model_without_text_does_not_pass(check: Check, upstream: OpenAIServer) -> None:
     upstream.scenario = Scenario(thoughts="Let me think.", only_thoughts=True)
-    code, output = check(
-        ASSISTANT="chat", CHAT_MODEL="a-model", OPENAI_API_KEY="sk-right", OPENAI_BASE_URL=upstream.base_url
-    )
+    code, output = check(ASSISTANT="chat", **right(upstream))
     assert code == 1
     assert "assistant_empty (it only thought)" in output

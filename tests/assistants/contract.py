@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,20 @@ def ask(assistant: Assistant, text: str = "hello", history: Sequence[Exchange] =
 
 def text_of(events: Sequence[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+HISTORY = [Exchange("first question", "first answer"), Exchange("second question", "second answer")]
+
+
+def end_of(events: Sequence[Event]) -> Finished:
+    assert isinstance(events[-1], Finished)
+    return events[-1]
+
+
+def failure_of(assistant: Assistant, **given: Any) -> AssistantError:
+    with pytest.raises(AssistantError) as failure:
+        ask(assistant, **given)
+    return failure.value
 
 
 class AssistantContract:

@@ -11,12 +11,9 @@ from app.assistants.fallback import ResponsesOrChat
 from app.assistants.learned import Learned
 from app.assistants.openai_client import new_client
 from app.assistants.responses import ResponsesAssistant
-from app.chat.interfaces import Assistant, Exchange, Finished
-from app.errors import AssistantError
-from tests.assistants.contract import WireContract, ask
+from app.chat.interfaces import Assistant, Finished
+from tests.assistants.contract import HISTORY, WireContract, ask, end_of, failure_of
 from tests.wire.openai_server import OpenAIServer, Scenario, families
-
-HISTORY = [Exchange("first question", "first answer"), Exchange("second question", "second answer")]
 
 
 @pytest.fixture
@@ -28,18 +25,6 @@ def either_at(upstream: OpenAIServer) -> ResponsesOrChat:
     client, learned = new_client("sk-test", upstream.base_url), Learned()
     responses = ResponsesAssistant(client, "a-model", learned=learned)
     return ResponsesOrChat(responses, ChatAssistant(client, "a-model", learned=learned), learned)
-
-
-def state_of(assistant: Assistant, **given: Any) -> str:
-    finished = ask(assistant, **given)[-1]
-    assert isinstance(finished, Finished)
-    return finished.state
-
-
-def failure_of(assistant: Assistant) -> AssistantError:
-    with pytest.raises(AssistantError) as failure:
-        ask(assistant)
-    return failure.value
 
 
 class TestEither(WireContract):
@@ -86,7 +71,7 @@ def test_chat_completions_are_asked_and_then_remembered(
 ) -> None:
     upstream.scenario = Scenario(**told)
     for _ in range(2):
-        assert state_of(either) == "complete"
+        assert end_of(ask(either)).state == "complete"
     assert either.name == "chat"
     paths = [request.path.removeprefix("/v1") for request in upstream.requests]
     assert paths == ["/responses", "/chat/completions", "/chat/completions"]
@@ -94,7 +79,7 @@ def test_chat_completions_are_asked_and_then_remembered(
 
 def test_a_page_in_the_place_of_an_answer_may_be_a_missing_route(upstream: OpenAIServer, either: Assistant) -> None:
     upstream.next(Scenario(body="html"), path="/responses")
-    assert state_of(either) == "complete"
+    assert end_of(ask(either)).state == "complete"
     assert either.name == "chat"
 
 
@@ -105,7 +90,7 @@ def test_it_is_not_believed_before_chat_completions_have_answered(
     assert failure_of(either).code == "assistant_misconfigured"
     assert either.name == "responses"
     upstream.absent = {}
-    assert state_of(either) == "complete"
+    assert end_of(ask(either)).state == "complete"
     assert upstream.requests[-1].path == "/v1/responses"
 
 
@@ -125,5 +110,5 @@ def test_a_request_that_responses_refuse_is_answered_by_chat_without_giving_resp
     upstream: OpenAIServer, either: ResponsesOrChat
 ) -> None:
     upstream.scenario = Scenario(no_responses=400, code=400, message="Cannot read this.")
-    assert state_of(either, history=HISTORY) == "complete"
+    assert end_of(ask(either, history=HISTORY)).state == "complete"
     assert either.name == "responses"

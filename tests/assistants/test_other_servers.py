@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,38 +11,12 @@ from typing import Any
 import pytest
 
 from app.assistants.chat_completions import ChatAssistant
-from app.assistants.learned import Learned
 from app.assistants.openai_client import new_client
 from app.assistants.responses import ResponsesAssistant
-from app.chat.interfaces import Assistant, Event, Exchange, Finished, Reasoning, TakenBack
-from app.errors import AssistantError
-from tests.assistants.contract import ask, text_of
+from app.chat.interfaces import Assistant, Event, Reasoning, TakenBack
+from tests.assistants.contract import ask, end_of, failure_of, text_of
 from tests.running_server import PATIENCE
 from tests.wire.openai_server import OpenAIServer, Scenario
-
-HISTORY = [Exchange("first question", "first answer"), Exchange("second question", "second answer")]
-
-
-@pytest.fixture
-def chat(upstream: OpenAIServer) -> ChatAssistant:
-    return ChatAssistant(new_client("sk-test", upstream.base_url), "a-model", max_output_tokens=500)
-
-
-@pytest.fixture
-def responses(upstream: OpenAIServer) -> ResponsesAssistant:
-    return ResponsesAssistant(new_client("sk-test", upstream.base_url), "a-model", max_output_tokens=500)
-
-
-@pytest.fixture(params=["chat", "responses"])
-def one(request: pytest.FixtureRequest) -> Assistant:
-    """Either API."""
-    found: Assistant = request.getfixturevalue(request.param)
-    return found
-
-
-def end_of(events: Sequence[Event]) -> Finished:
-    assert isinstance(events[-1], Finished)
-    return events[-1]
 
 
 def final_text(events: Sequence[Event]) -> str:
@@ -54,12 +27,6 @@ def final_text(events: Sequence[Event]) -> str:
 
 def thoughts(events: Sequence[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, Reasoning)).strip()
-
-
-def failure_of(assistant: Assistant, **given: Any) -> AssistantError:
-    with pytest.raises(AssistantError) as failure:
-        ask(assistant, **given)
-    return failure.value
 
 
 @contextmanager
@@ -143,45 +110,6 @@ class TestHowItEnds:
         assert end_of(ask(short)).state == "truncated"
 
 
-class TestTooLong:
-    LONG = tuple(Exchange(f"question {number}", "x" * 400) for number in range(16))
-    WORDS = ("openai", "llamacpp", "vllm", "sglang", "ollama", "lmstudio", "litellm", "mistral")
-
-    @pytest.mark.parametrize("words", WORDS)
-    def test_the_history_is_halved_until_it_fits_in_whichever_words_that_is_told(
-        self, upstream: OpenAIServer, one: Assistant, words: str
-    ) -> None:
-        upstream.scenario = Scenario(context_limit=500, context_words=words)
-        assert end_of(ask(one, "and now?", self.LONG)).state == "complete"
-        assert len(upstream.requests) > 3
-
-    def test_what_fitted_is_remembered(self, upstream: OpenAIServer, one: Assistant) -> None:
-        upstream.scenario = Scenario(context_limit=2000, context_words="llamacpp")
-        for _ in range(6):
-            ask(one, "and now?", self.LONG)
-        before = len(upstream.requests)
-        sent = end_of(ask(one, "and now?", self.LONG))
-        assert sent.state == "complete"
-        assert len(upstream.requests) == before + 1
-        body = upstream.requests[-1].body
-        assert len(body.get("input") or body["messages"]) > 5
-
-    def test_a_message_that_is_too_long_alone_says_so(self, upstream: OpenAIServer, one: Assistant) -> None:
-        upstream.scenario = Scenario(context_limit=10, context_words="vllm")
-        failure = failure_of(one, text="a long message", history=self.LONG)
-        assert failure.code == "context_too_long"
-        assert "message is too long" in failure.message
-
-    def test_one_message_that_was_too_long_takes_nobody_elses_history(self, upstream: OpenAIServer) -> None:
-        learned = Learned()
-        chat = ChatAssistant(new_client(None, upstream.base_url), "m", learned=learned)
-        upstream.scenario = Scenario(context_limit=3000)
-        ask(chat, "short", [Exchange("q", "x" * 4000)])
-        assert learned.window is not None
-        ask(chat, "short", HISTORY)
-        assert len(upstream.requests[-1].body["messages"]) == 5
-
-
 class TestWhereTheTextStands:
     @pytest.mark.parametrize(
         ("where", "slim"),
@@ -243,93 +171,6 @@ class TestErrorsInAStream:
         upstream.scenario = Scenario(ending=ending, code=code, after=0)
         assert failure_of(one).code == ours
         assert len(upstream.requests) == requests
-
-
-class TestParameters:
-    @pytest.mark.parametrize(
-        "words", ["unsupported", "unknown", "unrecognized", "extra_forbidden", "databricks", "litellm"]
-    )
-    @pytest.mark.parametrize("parameter", ["stream_options", "max_tokens"])
-    def test_chat_leaves_out_what_is_refused_and_remembers_it_with_one_line(
-        self, upstream: OpenAIServer, chat: ChatAssistant, words: Any, parameter: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        upstream.scenario = Scenario(refuse_parameter=parameter, refuse_words=words)
-        with caplog.at_level(logging.WARNING):
-            for _ in range(2):
-                assert end_of(ask(chat)).state == "complete"
-        assert [parameter in request.body for request in upstream.requests] == [True, False, False]
-        assert len([record for record in caplog.records if parameter in record.message]) == 1
-
-    @pytest.mark.parametrize("configured", ["max_tokens", "max_completion_tokens"])
-    def test_the_limit_has_two_names_and_can_be_left_out(self, upstream: OpenAIServer, configured: str) -> None:
-        client = new_client(None, upstream.base_url)
-        chat = ChatAssistant(client, "m", max_output_tokens=99, limit_name=configured)
-        upstream.scenario = Scenario(refuse_parameter=configured)
-        ask(chat)
-        other = ({"max_tokens", "max_completion_tokens"} - {configured}).pop()
-        assert upstream.requests[-1].body[other] == 99
-        upstream.scenario = Scenario(refuse_parameter=f"{configured},{other}")
-        for _ in range(2):
-            ask(chat)
-        assert not {configured, other} & upstream.requests[-1].body.keys()
-
-    @pytest.mark.parametrize("parameter", ["store", "instructions", "tools", "max_output_tokens", "reasoning"])
-    def test_every_optional_parameter_of_responses_has_a_way_back(self, upstream: OpenAIServer, parameter: str) -> None:
-        function = {"type": "function", "name": "f", "parameters": {}}
-        options = {
-            "instructions": "Be brief.",
-            "tools": [function],
-            "max_output_tokens": 99,
-            "reasoning": {"summary": "auto"},
-        }
-        assistant = ResponsesAssistant(new_client(None, upstream.base_url), "m", **options)
-        upstream.scenario = Scenario(refuse_parameter=parameter)
-        for _ in range(2):
-            assert end_of(ask(assistant)).state == "complete"
-        assert [parameter in request.body for request in upstream.requests] == [True, False, False]
-        kept = "Be brief." in str(upstream.requests[-1].body)
-        assert kept
-
-    def test_several_are_given_up_one_after_the_other(self, upstream: OpenAIServer, chat: ChatAssistant) -> None:
-        upstream.scenario = Scenario(refuse_parameter="stream_options,max_tokens,max_completion_tokens")
-        assert end_of(ask(chat)).state == "complete"
-
-    def test_a_model_without_a_system_role_gets_the_instructions_with_the_first_message(
-        self, upstream: OpenAIServer
-    ) -> None:
-        chat = ChatAssistant(new_client(None, upstream.base_url), "m", instructions="Be brief.")
-        upstream.next(Scenario(status=400, message="System role not supported", code=400))
-        ask(chat, "now", HISTORY)
-        first = upstream.requests[-1].body["messages"][0]
-        assert first == {"role": "user", "content": "Be brief.\n\nfirst question"}
-
-    def test_a_refusal_that_repeats_a_visitors_words_changes_nothing(
-        self, upstream: OpenAIServer, chat: ChatAssistant
-    ) -> None:
-        words = "unsupported parameter 'max_tokens'"
-        upstream.next(Scenario(status=400, message=f"Cannot read: {words}", code=400))
-        assert failure_of(chat, text=words).code == "assistant_refused"
-        ask(chat)
-        assert "max_tokens" in upstream.requests[-1].body
-
-    def test_a_template_without_a_system_role_may_refuse_it_in_any_words(self, upstream: OpenAIServer) -> None:
-        chat = ChatAssistant(new_client(None, upstream.base_url), "m", instructions="Be brief.")
-        upstream.next(Scenario(status=400, message="Bad Request", code=400))
-        for _ in range(2):
-            ask(chat, "now")
-        assert [len(request.body["messages"]) for request in upstream.requests] == [2, 1, 1]
-
-    def test_earlier_answers_become_items_where_plain_messages_are_refused(
-        self, upstream: OpenAIServer, responses: ResponsesAssistant
-    ) -> None:
-        upstream.next(Scenario(status=400, message="'type' must be 'output_text'", code=400))
-        for _ in range(2):
-            ask(responses, "now", HISTORY)
-        plain, items, remembered = (request.body["input"][1] for request in upstream.requests)
-        assert plain == {"type": "message", "role": "assistant", "content": "first answer"}
-        assert items["content"][0]["text"] == "first answer"
-        assert items["status"] == "completed"
-        assert remembered == items
 
 
 class TestReasoning:
