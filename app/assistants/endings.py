@@ -1,7 +1,7 @@
-"""Why a model stopped, in whichever words its server says it.
+"""Maps a server's reason for the end of an answer to `complete`, `truncated` or an error.
 
-The lists of other people's words are never whole. So an unknown word after text is an end, unless it sounds like a
-limit, a filter or a fault: no shortened answer may be taken for a whole one.
+Servers use more words than any list has. An unknown word after text counts as an end, unless it looks like a limit, a
+filter or a fault: a shortened answer must never be `complete`.
 """
 
 from __future__ import annotations

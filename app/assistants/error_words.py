@@ -1,6 +1,6 @@
-"""The words by which servers tell what is wrong: their codes, their types, and what their sentences have in common.
+"""Error vocabulary of model servers: codes, types, and patterns for their sentences.
 
-Read from the sources and the public reports of OpenAI, Azure, llama.cpp, vLLM, SGLang, Ollama, LM Studio, LiteLLM,
+Collected from the sources and public reports of OpenAI, Azure, llama.cpp, vLLM, SGLang, Ollama, LM Studio, LiteLLM,
 OpenRouter, Mistral, Gemini, Anthropic behind gateways, Groq, new-api and others. All in lower case.
 """
 

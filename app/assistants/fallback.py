@@ -11,10 +11,10 @@ from app.errors import AssistantError, Code
 
 
 class ResponsesOrChat:
-    """Tries `/responses`, and asks Chat Completions when the server seems to have no such route. No probe at the start.
+    """Tries `/responses`, then Chat Completions if the server seems to lack that route. It sends no probe at startup.
 
-    "No such route" is said with many statuses and bodies. So it is believed once Chat Completions has answered where
-    `/responses` did not. A request that `/responses` refuses for any reason gets its answer that way, too.
+    Servers report a missing route with many statuses and bodies. It is stored as missing only after Chat Completions
+    answered the same question. A request that `/responses` refuses is also retried that way.
     """
 
     def __init__(self, responses: ResponsesAssistant, chat: ChatAssistant, learned: Learned | None = None) -> None:

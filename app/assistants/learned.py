@@ -1,8 +1,7 @@
-"""What was found out about one model of one server: which parameters it refuses, whether it has `/responses`, how
-much it can read at once. Found out in the turns themselves, and kept, so that nobody pays for it twice.
+"""Facts about one model of one server: refused parameters, a missing `/responses`, the size of its window.
 
-Each fact is believed for a day and then tried again: a proxy's one bad moment may have looked like it, a server is
-brought up to date, and what fits into a window depends on the texts.
+Turns find them out, and they are stored so that later turns do not repeat the failed requests. A fact expires after a
+day and is then tried again: a proxy may have failed once, servers are upgraded, and what fits depends on the texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The optional parameters of a request: each is sent until the server refuses it by name, then another or none.
+"""The optional parameters of a request: a parameter that the server refuses by name is renamed or left out.
 
-What took a refused parameter's place is remembered only once a request without it was answered. So a refusal that
-merely repeats a visitor's words changes nothing.
+The change is stored only after a request without the parameter was answered. A refusal that only quotes a visitor's
+words therefore changes nothing.
 """
 
 from __future__ import annotations

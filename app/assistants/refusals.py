@@ -1,8 +1,8 @@
-"""What a model's server means by an error, whichever server it is: statuses, codes, types and words as our codes.
+"""Classifies the errors of model servers: status, code, type and text become one of our codes.
 
-OpenAI tells errors by a code. Other servers tell them by a number, by a type, by a sentence or by the status alone,
-and gateways wrap one into another. What is read here is described in `docs/assistants.md`; nothing of it is passed
-on, because it may carry a secret or a visitor's words.
+OpenAI sends a code. Other servers send a number, a type, a sentence or only a status, and gateways wrap one error in
+another. `docs/assistants.md` describes the result. The text itself is never passed on: it may carry a secret or a
+visitor's words.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ NUMBER = re.compile(r"(?:error(?: code)?:? |http[ _]?(?:status[ _]?)?)?([45]\d\d
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error as a server words it.
+    """An error as a server sent it.
 
     `words`: its codes and types, in lower case; `has_code`: one of them is a code. `parameters`: what it names as the
     wrong part of the request. `text`: its sentences, without what it repeats of the request.

@@ -61,7 +61,7 @@ class ResponsesAssistant:
         yield from shortened(answer, question, self._learned)
 
     def in_conversation(self, question: Question, conversation: str) -> Steps[None]:
-        """The answer's events, in a conversation that the other side keeps. Raises `AssistantError`."""
+        """The answer's events, in a conversation that the server keeps. Raises `AssistantError`."""
         return self._rounds(question, lambda _: as_input(question, ()), {}, conversation=conversation)
 
     def _rounds(

@@ -83,7 +83,7 @@ def _is_full(event: Event) -> bool:
 
 
 class Speech:
-    """Notices whether text was given. Thoughts are none: they are told anew after `thinking`."""
+    """Notices whether text was given. Reasoning does not count: after `thinking` it starts again."""
 
     begun = False
 

@@ -1,7 +1,4 @@
-"""Takes the thoughts out of a text: models that think aloud write them before the answer, between tags.
-
-Only some servers do that themselves.
-"""
+"""Separates reasoning between `<think>` tags from the answer. Only some servers do this themselves."""
 
 from __future__ import annotations
 
@@ -35,11 +32,11 @@ MOST_HELD = 100_000
 
 
 class ThinkTags:
-    """Takes thoughts out of a text that comes in deltas.
+    """Separates reasoning from a text that arrives in deltas.
 
-    A tag counts at the beginning of the text; in its middle only at the beginning of a line, outside of code, and only
-    once it is closed. A closing tag without an opening one, that is not written about, means that all before it was
-    thought: some templates open the tag themselves. Text that was given by then is taken back.
+    A tag counts at the start of the text. Later it counts only at the start of a line, outside of code, and only if it
+    is closed. A closing tag without an opening one, unless it is quoted, means that everything before it was reasoning:
+    some chat templates write the opening tag themselves. Text that was already sent is then taken back.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ class Call:
 
 
 class CallParts:
-    """The calls of one completion. A server tells by an index which call a part belongs to, by an id, or not at all."""
+    """The calls of one completion. Servers identify a part's call by an index, by an id, or not at all."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []

@@ -14,7 +14,7 @@ REFUSED = "The assistant could not answer this message."
 SENTENCES = {
     Code.ASSISTANT_UNAVAILABLE: UNAVAILABLE,
     Code.ASSISTANT_BUSY: "The assistant is busy at the moment. Please try again shortly.",
-    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell whoever runs it.",
+    Code.ASSISTANT_MISCONFIGURED: "The assistant of this site is not set up correctly. Please tell its operator.",
     Code.ASSISTANT_REFUSED: REFUSED,
     Code.ASSISTANT_QUOTA: "The assistant of this site cannot answer for now: its allowance is used up.",
     Code.CONTENT_FILTERED: "The assistant may not answer this message.",
@@ -26,9 +26,9 @@ CUT = "The answer broke off. Please ask again."
 def upstream_error(
     body: object, status: int | None = None, *, request_id: str | None = None, retry_after: float | None = None
 ) -> AssistantError:
-    """What an error of the other side means for a visitor. Its text is not passed on: it may carry a secret.
+    """The error to raise for an error of the model's server. Its text is not passed on: it may carry a secret.
 
-    `body`: what came, of whichever shape. `status`: of the response; None for an error within a stream.
+    `body`: JSON or text of any shape. `status`: of the response; None for an error within a stream.
     """
     refusal = refusal_of(body, status)
     ours = refusal.code
@@ -52,7 +52,7 @@ def upstream_error(
 
 
 def lost(sentence: str, detail: str, *, no_such_route: bool = False) -> AssistantError:
-    """No answer came, and nobody knows whether the request was carried out."""
+    """The connection was lost. Whether the request was carried out is not known."""
     return AssistantError(
         Code.ASSISTANT_UNAVAILABLE, sentence, detail=detail, transient=True, answered=False, no_such_route=no_such_route
     )
@@ -74,6 +74,6 @@ def broken_stream(detail: str) -> AssistantError:
 
 
 def not_an_answer(status: int, content_type: str) -> AssistantError:
-    """A success that is neither a stream nor an answer: a page, or what something else than a model says."""
+    """A success that is neither a stream nor an answer, such as an HTML page."""
     detail = f"status {status} with {content_type[:60]!r} in place of a stream"
     return AssistantError(Code.ASSISTANT_UNAVAILABLE, UNAVAILABLE, detail=detail, no_such_route=True)

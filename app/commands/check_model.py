@@ -1,8 +1,8 @@
-"""What `python -m app check` asks a model: what visitors do, and what the server then can and cannot do.
+"""The model part of `python -m app check`.
 
-Two questions in one conversation (some servers refuse the history), a conversation as long as the settings allow (it
-may not fit into the model's window), an answer that is stopped, and a question with a function. What is found out on
-the way is kept, in the place of what earlier turns found out: the model may have been changed behind its name.
+It asks two questions in one conversation (some servers refuse the history), sends a conversation as long as the
+settings allow (it may not fit into the window), stops an answer, and offers a function. The facts it learns replace the
+stored ones: an operator may have changed the model behind its name.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ModelCheck:
         return f"the answer ended {took:.2f} s after it"
 
     def abilities(self) -> list[str]:
-        """What the server can and cannot do, as far as the answers show it."""
+        """The server's capabilities, as far as the answers show them."""
         api = {"responses": "Responses", "chat": "Chat Completions"}.get(self._assistant.name, self._assistant.name)
         lines = [f"the answers came by {api}"]
         counted = all(answer.finished.usage for answer in self._answers)
